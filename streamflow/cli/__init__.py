@@ -1,0 +1,1 @@
+"""The command streamflow: one file a command."""

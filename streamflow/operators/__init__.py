@@ -1,0 +1,1 @@
+"""Operators: pure machines that turn batches into batches. One family a file."""

@@ -1,0 +1,1 @@
+"""Stores an operator or a table keeps its state in."""

@@ -1,0 +1,1 @@
+"""Run an app on virtual time, with no I/O."""

@@ -1,0 +1,1 @@
+"""Runs an app: the shell around the engine."""
