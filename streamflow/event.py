@@ -3,7 +3,8 @@
 A batch is a struct of equally long lists, one entry an event. Work is done a column at a time; the single
 `Event` exists only where user code asks for it (`stream.events()`, dead letters, tests).
 
-Invariant: every column of a batch has the same length; `headers` is None when no event of the batch has any.
+Invariant: every column of a batch that isn't None has the same length; `headers` is None when no event of the
+batch has any.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class Batch:
     timestamps: list[int]
     offsets: Sequence[int]
     headers: list[Headers] | None = None
+    watermarks: list[int] | None = None
+    """How far event time had come when each event was read (its own included); None where time doesn't matter
+    or where the watermark travels in-band. It makes lateness a matter of order in the partition, not of how
+    the log happened to be cut into batches."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -63,6 +68,7 @@ class Batch:
             list(compress(self.timestamps, mask)),
             list(compress(self.offsets, mask)),
             None if self.headers is None else list(compress(self.headers, mask)),
+            None if self.watermarks is None else list(compress(self.watermarks, mask)),
         )
 
     def slice(self, start: int, stop: int) -> Batch:
@@ -73,11 +79,12 @@ class Batch:
             self.timestamps[start:stop],
             self.offsets[start:stop],
             None if self.headers is None else self.headers[start:stop],
+            None if self.watermarks is None else self.watermarks[start:stop],
         )
 
     def with_values(self, values: list[Any]) -> Batch:
         """The same events carrying other values."""
-        return Batch(self.keys, values, self.timestamps, self.offsets, self.headers)
+        return Batch(self.keys, values, self.timestamps, self.offsets, self.headers, self.watermarks)
 
     @staticmethod
     def concat(batches: Sequence[Batch]) -> Batch:
@@ -89,6 +96,7 @@ class Batch:
         timestamps: list[int] = []
         offsets: list[int] = []
         headers: list[Headers] | None = [] if any(b.headers is not None for b in batches) else None
+        watermarks: list[int] | None = [] if all(b.watermarks is not None for b in batches) else None
         for b in batches:
             keys += b.keys
             values += b.values
@@ -96,4 +104,6 @@ class Batch:
             offsets += b.offsets
             if headers is not None:
                 headers += b.headers if b.headers is not None else [()] * len(b)
-        return Batch(keys, values, timestamps, offsets, headers)
+            if watermarks is not None:
+                watermarks += b.watermarks or []
+        return Batch(keys, values, timestamps, offsets, headers, watermarks)
