@@ -24,10 +24,26 @@ from streamflow.event import Batch
 Change = tuple[bytes, bytes | None]
 
 
+class OperatorFailed(Exception):
+    """A user's function raised on the event at `index` of the batch. `__cause__` is what it raised."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"event {index} of the batch failed")
+        self.index = index
+
+
 class Operator:
     """Stateless by default: override what differs."""
 
     name: str = ""
+    """Set by the engine before anything else is called."""
+
+    replayable: bool = True
+    """Whether `on_batch`, having failed on one event, may be given the batch again without it: true where nothing
+    is kept from a batch that failed."""
+
+    watermark_delay_ms: int = 0
+    """How far the output's event time trails the input's: a window with a grace period emits that much later."""
 
     def on_batch(self, batch: Batch, side: int = 0) -> Batch | None:
         """`side` is the input's position for operators with several (0 is the main stream)."""
