@@ -39,5 +39,9 @@ class EncodeError(StreamflowError):
     """A value that its topic's codec can't write."""
 
 
+class SinkError(StreamflowError):
+    """A sink that can't be opened, or that can't take a row. Nothing of the write that raised it is kept."""
+
+
 class AgentError(StreamflowError):
     """An agent (or operator) that raised, with the event it held. `__cause__` is what it raised."""
