@@ -11,6 +11,7 @@ on below when the shell answers `Yielded`.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,12 +52,14 @@ class Outlet:
         self._home = home % partitions
         self._cache: dict[Any, tuple[bytes | None, int]] = {}
 
-    def encode(self, batch: Batch) -> Produce:
+    def encode(self, batch: Batch, *, as_is: bool = False) -> Produce:
+        """`as_is` leaves keys and timestamps alone; otherwise the topic reads them from the values, if it says how."""
         topic = self.topic
-        keys = batch.keys if topic.key_of is None else [topic.key_of(v) for v in batch.values]
-        timestamps = batch.timestamps
-        if topic.timestamp_of is not None:
-            timestamps = [topic.timestamp_of(v) for v in batch.values]
+        keys, timestamps = batch.keys, batch.timestamps
+        if topic.key_of is not None and not as_is:
+            keys = [None if v is None else topic.key_of(v) for v in batch.values]
+        if topic.timestamp_of is not None and not as_is:
+            timestamps = [t if v is None else topic.timestamp_of(v) for v, t in zip(batch.values, timestamps, strict=True)]
         cache = self._cache
         encoded: list[bytes | None] = []
         partitions: list[int] = []
@@ -124,7 +127,7 @@ class Task:
         self._watermarks: dict[Node, int] = dict.fromkeys(piece.nodes, _START_MS)
         self._marked: dict[Node, tuple[int, bool]] = {}
         self._effects: list[Effect] = []
-        self._raw: tuple[SourceNode, Batch] | None = None
+        self._raws: deque[tuple[SourceNode, Batch]] = deque()
 
     def __repr__(self) -> str:
         return f"<Task {self.piece.name}/{self.partition} watermark={self.watermark_ms}>"
@@ -170,7 +173,7 @@ class Task:
 
     def _fetched(self, event: Fetched, now_ms: int) -> None:
         source, raw = event.source, event.batch
-        self._raw = (source, raw)
+        self._raws.append((source, raw))
         batch = self._decode(source.topic, raw)
         self.events_in += len(batch)
         batch.watermarks = self.inputs[source].column(batch.timestamps, now_ms)
@@ -223,15 +226,19 @@ class Task:
         return batch.select([n != index for n in range(len(batch))])
 
     def original(self, offset: int) -> Event:
-        """The record an event came from, as it was read."""
-        assert self._raw is not None, "an event was refused before any was fetched"
-        source, raw = self._raw
-        at = bisect_left(raw.offsets, offset)
-        where = (source.topic.name, self.partition)
-        if at == len(raw) or raw.offsets[at] != offset:
-            return Event(None, None, 0, offset, *where)
-        headers = raw.headers[at] if raw.headers is not None else ()
-        return Event(raw.keys[at], raw.values[at], raw.timestamps[at], offset, *where, headers)
+        """The record an event came from, as it was read: the bytes, and where it stood."""
+        for source, raw in reversed(self._raws):
+            at = bisect_left(raw.offsets, offset)
+            if at < len(raw) and raw.offsets[at] == offset:
+                headers = raw.headers[at] if raw.headers is not None else ()
+                where = (source.topic.name, self.partition, headers)
+                return Event(raw.keys[at], raw.values[at], raw.timestamps[at], offset, *where)
+        return Event(None, None, 0, offset, self._inputs[0].source.topic.name, self.partition)
+
+    def release(self, before: int | None) -> None:
+        """Records as read may be forgotten: all of them, or those below the offset an agent still waits with."""
+        while self._raws and (before is None or self._raws[0][1].offsets[-1] < before):
+            self._raws.popleft()
 
     # Down the graph
 

@@ -1,0 +1,103 @@
+"""Feeds a sink from its outbox: committed rows only, in order, and nothing twice.
+
+The sink is called in a thread, one call at a time. Rows it has stored are deleted from the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from streamflow.errors import StreamflowError
+from streamflow.event import TopicPartition
+from streamflow.sinks.base import Sink, SinkBatch
+from streamflow.topology import TopicDecl
+from streamflow.transport.base import EARLIEST, Committed, Reader, Transport
+
+log = structlog.get_logger("streamflow.worker")
+
+T = TypeVar("T")
+
+ROWS_MAX = 20_000
+ATTEMPTS = 5
+"""Writes of the same rows before the worker stops; the pauses between them double from `BACKOFF_SECONDS`."""
+BACKOFF_SECONDS = 0.2
+
+
+class Drain:
+    """One sink and its reader."""
+
+    def __init__(self, sink: Sink, outbox: TopicDecl, partitions: int, group: str, transport: Transport) -> None:
+        self.sink = sink
+        self.rows = 0
+        self._outbox = outbox
+        self._group = group
+        self._transport = transport
+        self._partitions = [TopicPartition(outbox.name, p) for p in range(partitions)]
+        self._reader: Reader | None = None
+        self._writing = False
+
+    async def open(self) -> None:
+        """Connects the sink and goes where it stopped."""
+        await self._call(lambda: self.sink.open(self._outbox.value_type))
+        known = await self._call(lambda: dict(self.sink.offsets()))
+        committed = await self._transport.committed(self._group)
+        starts = await self._transport.offsets_for_times(dict.fromkeys(self._partitions, EARLIEST))
+        for tp in self._partitions:
+            kept = known.get(tp, committed[tp].offset if tp in committed else 0)
+            starts[tp] = max(starts[tp], kept)
+        self._reader = await self._transport.reader()
+        self._reader.assign(starts)
+
+    async def run(self) -> None:
+        assert self._reader is not None, "a drain is opened before it runs"
+        while True:
+            fetched = await self._reader.poll(ROWS_MAX, 3600.0)
+            if not fetched:
+                continue
+            self._writing = True
+            batches = []
+            for tp, raw in fetched:
+                batch = raw.with_values(self._outbox.value.decode_many(raw.values))
+                batch.keys = self._outbox.key.decode_many(raw.keys)
+                batches.append(SinkBatch(tp, batch, self._reader.position(tp)))
+            await self._write(batches)
+            done = {b.partition: b.next_offset for b in batches}
+            await self._transport.commit_offsets(self._group, {tp: Committed(o) for tp, o in done.items()})
+            await self._transport.delete_records(done)
+            self.rows += sum(len(b.batch) for b in batches)
+            self._writing = False
+
+    async def _write(self, batches: list[SinkBatch]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self._call(lambda: self.sink.write(batches))
+                return
+            except StreamflowError:
+                raise
+            except Exception as error:
+                if attempt == ATTEMPTS:
+                    raise StreamflowError(
+                        f"sink '{self.sink.name}' refused {sum(len(b.batch) for b in batches)} rows {ATTEMPTS} times: "
+                        f"{error}; they stay in '{self._outbox.name}' and are written at the next start"
+                    ) from error
+                log.warning("sink failed, will retry", sink=self.sink.name, attempt=attempt, error=str(error))
+                await anyio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+
+    async def _call(self, fn: Callable[[], T]) -> T:
+        # Shielded: a write that has begun is finished, so that the sink is never left in the middle of one.
+        with anyio.CancelScope(shield=True):
+            return await anyio.to_thread.run_sync(fn)
+
+    async def quiet(self) -> bool:
+        """Every committed row is written."""
+        return self._reader is not None and not self._writing and not any((await self._reader.lag()).values())
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            await self._reader.close()
+        await self._call(self.sink.close)

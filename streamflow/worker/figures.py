@@ -1,0 +1,20 @@
+"""What a worker shows of itself: counts since its start, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`lag` counts records not fetched or not dealt with; `watermark_ms` is the slowest task's, None before any
+    event; `late` counts records too late for their windows, `set_aside` dead letters, `rows` what sinks stored."""
+
+    events_in: int
+    records_out: int
+    lag: int
+    watermark_ms: int | None
+    late: int
+    set_aside: int
+    rows: int
+    commits: int
