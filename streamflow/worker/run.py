@@ -40,6 +40,8 @@ log = structlog.get_logger("streamflow.worker")
 SHUTDOWN_SECONDS = 30.0
 """How long the events in hand may take once the worker was asked to stop."""
 
+SETTLE_PAUSE = 0.002
+
 
 def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -71,6 +73,7 @@ class Worker:
         until_end: when the sources have ended and everything is dealt with, declare the input complete (every window
             closes), and return.
         sinks: whether this worker feeds the app's sinks.
+        sources: whether it runs the app's sources.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Worker:
         now_ms: Callable[[], int] = wall_clock_ms,
         until_end: bool = False,
         sinks: bool = True,
+        sources: bool = True,
     ) -> None:
         self.app = app
         self.ready = anyio.Event()
@@ -89,6 +93,7 @@ class Worker:
         self._now_ms = now_ms
         self._until_end = until_end
         self._with_sinks = sinks
+        self._with_sources = sources
         self._stop = anyio.Event()
         self._dirty = anyio.Event()
         self._gate = Gate()
@@ -214,23 +219,23 @@ class Worker:
                 async with anyio.create_task_group() as finite:
                     for fn in self.app.tasks:
                         finite.start_soon(guarded, fn, f"task '{getattr(fn, '__name__', 'task')}'")
-                    for source in self.app.sources:
+                    for source in self.app.sources if self._with_sources else ():
                         finite.start_soon(
                             run_source, source, self.app.id, transport, self._assembly.counts, self._now_ms
                         )
                 if self._until_end:
-                    await self._to_the_end()
+                    await self.finish_input()
                     self.stop()
 
-    async def _to_the_end(self) -> None:
+    async def finish_input(self, *, pause: float = SETTLE_PAUSE) -> None:
         """Everything brought in is dealt with; then nothing more will come, and every window closes."""
         assert self._assembly is not None, "assembled before it runs"
-        await self.settle()
+        await self.settle(pause=pause)
         for piece in self._assembly.plan.pieces:
             for runner in self._runners:
                 if runner.task.piece is piece:
                     await runner.end()
-            await self.settle()
+            await self.settle(pause=pause)
 
     async def _finish(self, group: TaskGroup) -> None:
         self._background.cancel()
@@ -318,7 +323,7 @@ class Worker:
 
     # What others look at
 
-    async def settle(self, *, pause: float = 0.002) -> None:
+    async def settle(self, *, pause: float = SETTLE_PAUSE) -> None:
         """Returns once everything in the log has been dealt with and committed, and sinks have stored their rows."""
         while not await self._quiet():
             await anyio.sleep(pause)
