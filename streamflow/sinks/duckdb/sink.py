@@ -40,8 +40,8 @@ _OFFSETS = "_streamflow_offsets"
 _CREATE_OFFSETS = f"""CREATE TABLE IF NOT EXISTS {_OFFSETS} (
     sink VARCHAR, topic VARCHAR, partition INTEGER, next_offset BIGINT,
     PRIMARY KEY (sink, topic, partition))"""
-_STORE_OFFSETS = f"""INSERT OR REPLACE INTO {_OFFSETS} SELECT * FROM
-    (SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::BIGINT[]))"""
+_STORE_OFFSETS = f"""INSERT OR REPLACE INTO {_OFFSETS}
+    SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::BIGINT[])"""
 
 _NAME_LENGTH_MAX = 120
 """The name is part of a topic's name, which Kafka limits to 249 characters."""

@@ -1,8 +1,8 @@
 """A table of a DuckDB file: what it has, how it becomes what is wanted, and the SQL that writes it.
 
-Rows travel as one list a column, `SELECT * FROM (SELECT unnest(?), …)`: in a subquery that is twice as fast
-as without, and fifty times as fast as `executemany`. Values reach SQL as parameters, names through `quoted`,
-and nothing else does.
+Rows travel as one list a column, `SELECT unnest(?) AS c0, …`, fifty times as fast as `executemany`. The alias
+is half of that: an unnamed column is named after its text, which is the whole list. Values reach SQL as
+parameters, names through `quoted`, and nothing else does.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Table:
         """Adds rows; with a key, they replace those of the same key. No key may occur twice."""
         names = [quoted(column.name) for column in columns]
         self._connection.execute(
-            f"INSERT INTO {quoted(self.name)} ({', '.join(names)}) SELECT * FROM (SELECT {_unnest(columns)})"
+            f"INSERT INTO {quoted(self.name)} ({', '.join(names)}) SELECT {_unnest(columns)}"
             + self._on_conflict(names),
             list(values),
         )
@@ -133,7 +133,7 @@ def refused_value(
 
     def stored(column: Column, part: list[object]) -> bool:
         try:
-            connection.execute(f"SELECT count(c) FROM (SELECT {_unnest([column])} AS c)", [part])
+            connection.execute(f"SELECT count(c0) FROM (SELECT {_unnest([column])})", [part])
         except duckdb.Error:
             return False
         return True
@@ -150,4 +150,4 @@ def refused_value(
 
 
 def _unnest(columns: Sequence[Column]) -> str:
-    return ", ".join(f"unnest(?::{column.sql_type}[])" for column in columns)
+    return ", ".join(f"unnest(?::{column.sql_type}[]) AS c{i}" for i, column in enumerate(columns))
