@@ -1,0 +1,1 @@
+"""Example applications. They import streamflow as any user does."""

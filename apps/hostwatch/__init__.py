@@ -1,0 +1,1 @@
+"""Alerts on this machine's own live metrics."""
