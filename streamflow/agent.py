@@ -91,14 +91,14 @@ class Hand:
         while self.journal:
             store, key, value = self.journal.pop()
             store.put_back(key, value)
-        while self.emitted and self.emitted[-1].index >= self.first:
+        while self.emitted and self.emitted[-1].at >= self.first:
             self.emitted.pop()
 
 
 class Emitted(NamedTuple):
-    """A `send` or a `yield` (topic None) of the event at `index`."""
+    """A `send` or a `yield` (topic None) of the event `at` that index of the batch."""
 
-    index: int
+    at: int
     topic: TopicDecl | None
     key: Any
     value: Any

@@ -25,7 +25,17 @@ from streamflow.schedule import Crontab, Duration, duration_ms
 from streamflow.stream import Stream, field_reader, stream_of
 from streamflow.table import Table
 from streamflow.topic import Topic, timestamp_reader
-from streamflow.topology import AgentNode, Node, Piece, SinkNode, SourceNode, TableNode, TopicDecl, TopicNode, Topology
+from streamflow.topology import (
+    AgentNode,
+    Node,
+    Piece,
+    SinkNode,
+    SourceNode,
+    TableNode,
+    TopicDecl,
+    TopicNode,
+    Topology,
+)
 
 if TYPE_CHECKING:
     from streamflow.sinks.base import Sink
@@ -227,7 +237,7 @@ class App:
         sinks = sink if isinstance(sink, list) else [] if sink is None else [sink]
 
         def declare(fn: AgentFn) -> AgentFn:
-            label = name or getattr(fn, "__name__", "agent")
+            label = name or _label(fn)
             if isinstance(source, Topic):
                 stream = stream_of(self, source.decl, name=label, policy=policy)
             else:
@@ -390,7 +400,7 @@ class App:
 
 
 def _label(fn: Any) -> str:
-    return getattr(fn, "__name__", "function")
+    return str(getattr(fn, "__name__", "function"))
 
 
 def _type_of_default(default: Callable[[], Any] | None) -> Any:

@@ -21,12 +21,13 @@ from streamflow.operators.stateless import BranchOf, Filter, FlatMap, Map, Rekey
 from streamflow.operators.window import WindowAggregate, WindowSpec, result_type
 from streamflow.schedule import Duration, duration_ms
 from streamflow.table import Table
-from streamflow.topology import Node, OperatorNode, SinkNode, SourceNode, TopicDecl, TopicNode
+from streamflow.topology import Node, OperatorNode, SourceNode, TopicDecl, TopicNode
 
 if TYPE_CHECKING:
     from streamflow.app import App
     from streamflow.sinks.base import Sink
     from streamflow.topic import Topic
+
 
 class Stream:
     """Events of one node of the graph. `type` is the type of the values, Any where it isn't known."""

@@ -37,7 +37,7 @@ class Retry:
         """How long to wait before attempt 1, 2, …; None when there is none left."""
         if attempt > self.times:
             return None
-        return min(self.backoff_ms * 2 ** (attempt - 1), self.backoff_ms_max)
+        return min(self.backoff_ms << (attempt - 1), self.backoff_ms_max)
 
 
 Policy = Stop | Skip | Retry

@@ -16,7 +16,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from streamflow.codecs import DecodeFailed, encode_key
-from streamflow.engine.events import Deliver, Effect, Ended, Fetched, Marked, Produce, Refused, TaskEvent, Ticked, Yielded
+from streamflow.engine.events import (
+    Deliver,
+    Effect,
+    Ended,
+    Fetched,
+    Marked,
+    Produce,
+    Refused,
+    TaskEvent,
+    Ticked,
+    Yielded,
+)
 from streamflow.engine.inputs import Input, choose
 from streamflow.engine.policies import Policy, Skip, final
 from streamflow.errors import AgentError
@@ -59,7 +70,9 @@ class Outlet:
         if topic.key_of is not None and not as_is:
             keys = [None if v is None else topic.key_of(v) for v in batch.values]
         if topic.timestamp_of is not None and not as_is:
-            timestamps = [t if v is None else topic.timestamp_of(v) for v, t in zip(batch.values, timestamps, strict=True)]
+            timestamps = [
+                t if v is None else topic.timestamp_of(v) for v, t in zip(batch.values, timestamps, strict=True)
+            ]
         cache = self._cache
         encoded: list[bytes | None] = []
         partitions: list[int] = []
@@ -154,7 +167,8 @@ class Task:
     # Facts in, orders out
 
     def step(self, event: TaskEvent, now_ms: int) -> list[Effect]:
-        self._effects = effects = []
+        effects: list[Effect] = []
+        self._effects = effects
         if isinstance(event, Fetched):
             self._fetched(event, now_ms)
         elif isinstance(event, Marked):
@@ -206,7 +220,9 @@ class Task:
                 del values[failure.index]
         timestamps = raw.timestamps
         if topic.timestamp_of is not None:
-            timestamps = [topic.timestamp_of(v) if v is not None else t for v, t in zip(values, timestamps, strict=True)]
+            timestamps = [
+                topic.timestamp_of(v) if v is not None else t for v, t in zip(values, timestamps, strict=True)
+            ]
         return Batch(keys, values, timestamps, raw.offsets, raw.headers)
 
     def _refuse(self, batch: Batch, index: int, failure: Exception) -> Batch:
@@ -333,7 +349,8 @@ class Task:
 
     def resume(self) -> list[Effect]:
         """Once all is restored: takes event time up where it had come to."""
-        self._effects = effects = []
+        effects: list[Effect] = []
+        self._effects = effects
         self._advance()
         return effects
 

@@ -35,6 +35,7 @@ from streamflow.worker.run import Worker
 
 T = TypeVar("T")
 
+
 class TestApp:
     """See the module. Sources don't run (a test sends instead) and sinks aren't called: `read(sink)` gives the rows.
 
@@ -61,7 +62,9 @@ class TestApp:
         self._begin()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._main is not None, "entered before it is left"
         assert self._worker is not None, "entered before it is left"
         try:

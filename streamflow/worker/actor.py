@@ -35,7 +35,9 @@ class _StreamEnded(Exception):
 
 
 class Actor:
-    def __init__(self, agent: Agent, stores: Mapping[str, MemoryStore], describe: Callable[[Batch, int], Event]) -> None:
+    def __init__(
+        self, agent: Agent, stores: Mapping[str, MemoryStore], describe: Callable[[Batch, int], Event]
+    ) -> None:
         self.agent = agent
         self.hand = Hand(stores)
         self.busy_since: float | None = None

@@ -45,7 +45,9 @@ async def run_source(
         outlets: dict[str, Outlet] = {}
         async for feed in source.fn(position):
             if not isinstance(feed, Feed):
-                raise AppError(f"source '{source.name}' yielded {type(feed).__name__}; yield sf.Feed(records, position)")
+                raise AppError(
+                    f"source '{source.name}' yielded {type(feed).__name__}; yield sf.Feed(records, position)"
+                )
             _encode(feed, outputs, outlets, counts, now_ms())
             count += 1
             metadata = msgspec.json.encode(feed.position).decode()
@@ -58,9 +60,7 @@ async def run_source(
         await writer.close()
 
 
-def _encode(
-    feed: Feed, outputs: Outputs, outlets: dict[str, Outlet], counts: Mapping[str, int], now_ms: int
-) -> None:
+def _encode(feed: Feed, outputs: Outputs, outlets: dict[str, Outlet], counts: Mapping[str, int], now_ms: int) -> None:
     by_topic: dict[str, tuple[TopicDecl, list[Any]]] = {}
     for topic, value in feed.records:
         by_topic.setdefault(topic.name, (topic.decl, []))[1].append(value)

@@ -18,9 +18,9 @@ from anyio.abc import TaskGroup
 from streamflow.app import App
 from streamflow.engine.events import Produce
 from streamflow.engine.policies import Skip, final
+from streamflow.engine.task import Outlet, Task
 from streamflow.errors import AppError, StreamflowError
 from streamflow.event import TIMESTAMP_MS_MAX, Batch, Headers, TopicPartition
-from streamflow.engine.task import Outlet, Task
 from streamflow.state.memory import MemoryStore
 from streamflow.topology import TopicDecl
 from streamflow.transport import open_transport
@@ -33,7 +33,15 @@ from streamflow.worker.gate import Gate
 from streamflow.worker.outputs import Outputs
 from streamflow.worker.poller import Poller
 from streamflow.worker.runner import Runner
-from streamflow.worker.tasks import Assembly, assemble, change_batch, changelog, create_topics, group_name, table_changes
+from streamflow.worker.tasks import (
+    Assembly,
+    assemble,
+    change_batch,
+    changelog,
+    create_topics,
+    group_name,
+    table_changes,
+)
 
 log = structlog.get_logger("streamflow.worker")
 
@@ -153,8 +161,10 @@ class Worker:
             finally:
                 self.app.runtime = None
                 with anyio.CancelScope(shield=True):
-                    for closing in (*self._drains, *self._pollers):
-                        await closing.close()
+                    for drain in self._drains:
+                        await drain.close()
+                    for poller in self._pollers:
+                        await poller.close()
                     await writer.close()
         finally:
             if self._given_transport is None:
@@ -246,7 +256,9 @@ class Worker:
                 await runner.end_agents()
             await self.commit()
         if patience.cancelled_caught:
-            raise AppError(f"the worker was asked to stop {SHUTDOWN_SECONDS:.0f} s ago and still waits for {self.waiting()}")
+            raise AppError(
+                f"the worker was asked to stop {SHUTDOWN_SECONDS:.0f} s ago and still waits for {self.waiting()}"
+            )
         log.info("worker stopped", app=self.app.id)
         group.cancel_scope.cancel()
 

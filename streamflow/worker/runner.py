@@ -246,7 +246,10 @@ class Runner:
             delay_ms = self._policy.delay_ms(attempt)
             if delay_ms is not None:
                 log.warning(
-                    "agent failed, will retry", agent=node.agent.name, attempt=attempt, error=repr(failure.error)
+                    "agent failed, will retry",
+                    agent=node.agent.name,
+                    attempt=attempt,
+                    error=repr(failure.error),
                 )
                 await anyio.sleep(delay_ms / 1000)
                 return failure.in_hand if failure.rest is None else Batch.concat([failure.in_hand, failure.rest])
@@ -271,7 +274,11 @@ class Runner:
             sent = list(run)
             headers = [e.headers for e in sent] if any(e.headers for e in sent) else None
             batch = Batch(
-                [e.key for e in sent], [e.value for e in sent], [e.timestamp for e in sent], range(len(sent)), headers
+                [e.key for e in sent],
+                [e.value for e in sent],
+                [e.timestamp for e in sent],
+                range(len(sent)),
+                headers,
             )
             if topic is None:
                 await self._perform(self.task.step(Yielded(node, batch), self._now_ms()))

@@ -87,7 +87,9 @@ async def _ensure(
         except TopicExistsError:
             have = (await transport.topics())[name].partitions
     if have is not None and have != partitions:
-        raise AppError(f"topic '{name}' has {have} partitions and needs {partitions}; the app's inputs were repartitioned")
+        raise AppError(
+            f"topic '{name}' has {have} partitions and needs {partitions}; the app's inputs were repartitioned"
+        )
     existing[name] = partitions
 
 

@@ -245,7 +245,10 @@ def test_by_default_an_error_stops_the_worker_and_the_event_is_read_again() -> N
                 raise ValueError("no twos")
 
     t = TestApp(app)
-    with pytest.raises(AgentError, match=r"agent 'add' stopped at orders-\d offset \d+: ValueError: no twos"), t:
+    with (
+        pytest.raises(AgentError, match=r"agent 'add' stopped at orders-\d offset \d+: ValueError: no twos"),
+        t,
+    ):
         t.send(orders, Order("a", 1))
         t.send(orders, Order("a", 2))
         t.table(spent)
@@ -327,7 +330,10 @@ def test_a_record_that_is_not_of_its_type_stops_the_worker_by_default() -> None:
         async for _ in stream:
             pass
 
-    with pytest.raises(AgentError, match=r"'look' stopped at orders-0 offset 0: .*on_error=sf\.skip\(\)"), TestApp(app) as t:
+    with (
+        pytest.raises(AgentError, match=r"'look' stopped at orders-0 offset 0: .*on_error=sf\.skip\(\)"),
+        TestApp(app) as t,
+    ):
         t.send_raw(orders, b"not json")
         t.advance("1s")
 

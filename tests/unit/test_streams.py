@@ -56,7 +56,10 @@ def test_a_tumbling_window_is_emitted_once_complete_with_its_bounds() -> None:
         t.end()
         rows = t.read(out)
     minute = [r for r in rows if r["start"] == "2026-01-01T00:00:00Z"]
-    assert sorted((r["key"], r["n"], r["slowest"], r["final"]) for r in minute) == [("a", 2, 9, True), ("b", 1, 7, True)]
+    assert sorted((r["key"], r["n"], r["slowest"], r["final"]) for r in minute) == [
+        ("a", 2, 9, True),
+        ("b", 1, 7, True),
+    ]
     assert {r["end"] for r in minute} == {"2026-01-01T00:01:00Z"}
 
 
@@ -87,7 +90,14 @@ def test_windows_survive_a_crash_and_close_once() -> None:
         t.end()
         rows = t.read(out)
     got = sorted((r["key"], r["start"][14:16], r["n"]) for r in rows)
-    assert got == [("a", "00", 6), ("a", "01", 6), ("a", "02", 3), ("b", "00", 6), ("b", "01", 6), ("b", "02", 3)]
+    assert got == [
+        ("a", "00", 6),
+        ("a", "01", 6),
+        ("a", "02", 3),
+        ("b", "00", 6),
+        ("b", "01", 6),
+        ("b", "02", 3),
+    ]
 
 
 def test_late_records_are_counted_and_not_added() -> None:

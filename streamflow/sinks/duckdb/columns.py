@@ -23,7 +23,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_origin
 from uuid import UUID
 
 import msgspec
@@ -193,7 +193,7 @@ def record_type(value_type: Any) -> RecordType | None:
     if isinstance(kind, inspect.AnyType):
         return None
     if isinstance(kind, (inspect.StructType, inspect.DataclassType, inspect.NamedTupleType)):
-        cls: type = kind.cls
+        cls: type = get_origin(kind.cls) or kind.cls
     elif isinstance(kind, inspect.TypedDictType):
         cls = dict
     else:
