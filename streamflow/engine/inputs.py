@@ -23,6 +23,9 @@ IDLE_AFTER_MS = 5_000
 """An input read to its end and silent for this long holds nobody's watermark back. Precedent: Pathway and Flink
 ask for it in each app; a default beats a window that never closes."""
 
+CLOCK_STEP_MS = 1_000
+"""How often a silent live input follows the clock at first; the steps grow to a twentieth of the silence."""
+
 LIVE_WITHIN_MS = 60_000
 """Event time this close to the clock is live: when such an input falls silent, its watermark follows the clock.
 A replay of older events waits for its next event instead, however slow the machine."""
@@ -32,6 +35,7 @@ class Progress(msgspec.Struct, omit_defaults=True):
     """What a task remembers of an input beside its offset; kept in the committed offset's metadata."""
 
     watermark: int | None = None
+    live: bool = False
     upstream: dict[int, int] | None = None
 
 
@@ -51,6 +55,7 @@ class Input:
         self._merged = MergedWatermark(range(upstream_partitions)) if source.topic.marks else None
         self._clock_watermark: int | None = None
         self._quiet_since: int | None = None
+        self._next_tick: int | None = None
         self._live = False
         self._ended = False
 
@@ -75,7 +80,7 @@ class Input:
 
     def column(self, timestamps: list[int], now_ms: int) -> list[int] | None:
         """The watermark at each of these event times, in the order read; None where it comes in-band."""
-        self._quiet_since, self.idle = now_ms, False
+        self._quiet_since, self._next_tick, self.idle = now_ms, now_ms + IDLE_AFTER_MS, False
         if self._merged is not None:
             return None
         watermarks = self._tracker.column(timestamps)
@@ -95,21 +100,23 @@ class Input:
         """Processing time passed: a silent input turns idle, and a live one follows the clock."""
         if self._queue or not self.drained:
             return
-        if self._quiet_since is None:
-            self._quiet_since = now_ms
-        if now_ms - self._quiet_since < IDLE_AFTER_MS:
+        if self._quiet_since is None or self._next_tick is None:
+            self._quiet_since, self._next_tick = now_ms, now_ms + IDLE_AFTER_MS
+        if now_ms < self._next_tick:
             return
         self.idle = True
         if self._live and self._merged is None:
             self._clock_watermark = now_ms - IDLE_AFTER_MS - self.source.topic.disorder_ms
+            self._next_tick = now_ms + max(CLOCK_STEP_MS, (now_ms - self._quiet_since) // 20)
 
     def deadline_ms(self) -> int | None:
         """When silence would next matter."""
-        if self._quiet_since is None or self._ended:
+        if self._queue or not self.drained or self._ended:
             return None
-        if not self.idle:
-            return self._quiet_since + IDLE_AFTER_MS
-        return None
+        if self._next_tick is None:
+            return -TIMESTAMP_MS_MAX
+        follows = self._live and self._merged is None
+        return self._next_tick if follows or not self.idle else None
 
     def end(self) -> None:
         self._ended = True
@@ -147,7 +154,7 @@ class Input:
     def progress(self) -> str:
         """What to keep with the committed offset, as text."""
         merged = self._merged.snapshot() if self._merged is not None else None
-        return msgspec.json.encode(Progress(watermark=self.watermark_ms, upstream=merged)).decode()
+        return msgspec.json.encode(Progress(watermark=self.watermark_ms, live=self._live, upstream=merged)).decode()
 
     def restore(self, offset: int, metadata: str) -> None:
         """Where a task before this one stopped."""
@@ -158,6 +165,7 @@ class Input:
         if kept.watermark is not None:
             self._tracker.restore(kept.watermark)
             self._ended = kept.watermark >= TIMESTAMP_MS_MAX
+        self._live = kept.live
         if self._merged is not None and kept.upstream is not None:
             self._merged.restore(kept.upstream)
 

@@ -325,7 +325,7 @@ class Task:
         effects: list[Effect] = []
         for node, outlet in self._outlets.items():
             now = (self._watermarks[node], idle)
-            if outlet.topic.marks and now != self._marked.get(node) and now[0] > _START_MS:
+            if outlet.topic.marks and now != self._marked.get(node) and (idle or now[0] > _START_MS):
                 self._marked[node] = now
                 effects.append(outlet.marks(self.partition, *now))
         return effects

@@ -31,14 +31,16 @@ class Poller:
 
     async def run(self) -> None:
         paused: set[TopicPartition] = set()
+        await self.measure()
         while True:
-            await self.measure()
             full = {tp for tp, (s, r) in self._sources.items() if r.task.inputs[s].buffered >= BUFFERED_MAX}
             self._reader.pause(full - paused)
             self._reader.resume(paused - full)
             paused = full
             # A full task is looked at again soon; otherwise the log says when there is something.
             fetched = await self._reader.poll(POLL_RECORDS, 0.02 if full else 3600.0)
+            # Measured before what was fetched is handed on: "at its end" must never be older than a record.
+            await self.measure()
             for tp, batch in fetched:
                 source, runner = self._sources[tp]
                 runner.task.inputs[source].add(batch, self._reader.position(tp))

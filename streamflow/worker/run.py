@@ -316,7 +316,9 @@ class Worker:
                 if changes:
                     topic = changelog(self.app, name)
                     self._outputs.add(Produce(topic, change_batch(changes), [partition] * len(changes)))
-        if await self._outputs.commit(offsets):
+        with anyio.CancelScope(shield=True):
+            committed = await self._outputs.commit(offsets)
+        if committed:
             self.commits += 1
             for group, moved in offsets.items():
                 known = self._committed.setdefault(group, {})

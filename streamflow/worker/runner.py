@@ -68,6 +68,7 @@ class Runner:
         self._slice = 256
         self._wake = anyio.Event()
         self._stopping = False
+        self._ended = anyio.Event()
 
     # What the poller and the worker say
 
@@ -102,6 +103,7 @@ class Runner:
             if not progressed and not self._stopping:
                 with anyio.move_on_after(self._patience()):
                     await self._wake.wait()
+        self._ended.set()
 
     async def _advance(self) -> bool:
         item = self.task.take(self._slice)
@@ -126,10 +128,8 @@ class Runner:
         progressed = False
         due = self.task.deadline_ms()
         if due is not None and due <= now:
-            before = self.task.watermark_ms
             await self._perform(self.task.step(Ticked(now, frozenset(self.drained)), now))
-            if self.task.watermark_ms != before:
-                self._changed()
+            self._changed()
         for node, actors in self._actors.items():
             for actor in actors:
                 deadline = actor.held_deadline
@@ -158,7 +158,8 @@ class Runner:
         self._changed()
 
     async def end_agents(self) -> None:
-        """Ends every body's loop; what it yields behind the loop still counts."""
+        """Once the loop has ended, ends every body's; what it yields behind it still counts."""
+        await self._ended.wait()
         async with self._gate.working():
             for node, actors in self._actors.items():
                 for actor in actors:

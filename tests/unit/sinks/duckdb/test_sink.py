@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import streamflow
 from streamflow.errors import ConfigError, SinkError
 from streamflow.event import Batch, TopicPartition
 from streamflow.sinks.base import SinkBatch
@@ -497,7 +498,7 @@ def run_python(source: str, **environment: str) -> str:
         text=True,
         timeout=30,
         check=False,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONPATH": str(Path(streamflow.__file__).parents[1]), **environment},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
