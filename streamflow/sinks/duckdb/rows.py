@@ -70,7 +70,7 @@ def take_new(batches: Sequence[SinkBatch], offsets: dict[TopicPartition, int]) -
     for batch in batches:
         known = offsets.get(batch.partition, 0)
         rows.add(batch, known)
-        offsets[batch.partition] = batch.next_offset
+        offsets[batch.partition] = max(known, batch.next_offset)
     return rows
 
 
