@@ -110,7 +110,7 @@ class Table:
         execute = self._connection.execute
         if execute(
             f"SELECT 1 FROM duckdb_views() WHERE {_HERE} AND lower(view_name) = lower(?)", [self.name]
-        ).fetchone():
+        ).fetchall():
             raise SinkError(f"'{self.name}' is a view; a sink writes to a table: name another")
         unique = execute(
             f"""SELECT constraint_column_names FROM duckdb_constraints() WHERE {_HERE}
