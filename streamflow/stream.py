@@ -153,7 +153,8 @@ class Stream:
         without a row, with None for it. `type` is the new values' type, by default what `merge` says it returns.
         """
         if merge is None:
-            new_type: Any = Joined[self.type, table.value_type if how == "inner" else table.value_type | None]
+            right = table.value_type if how == "inner" else table.value_type | None
+            new_type: Any = Joined.__class_getitem__((self.type, right))
         else:
             new_type = _returned(merge) if type is None else type
         if table.node is None:

@@ -203,7 +203,7 @@ def _piece_name(nodes: list[Node]) -> str:
     for kind in (AgentNode, SinkNode, TopicNode):
         for node in nodes:
             if isinstance(node, kind):
-                return node.agent.name if isinstance(node, AgentNode) else node.name  # type: ignore[no-any-return]
+                return node.agent.name if isinstance(node, AgentNode) else node.name
     return nodes[0].name
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from streamflow.event import TIMESTAMP_MS_MAX, Batch
 from streamflow.operators.regroup import Mark, split_marks
-from streamflow.operators.watermark import MergedWatermark, WatermarkTracker
+from streamflow.operators.watermark import START_MS, MergedWatermark, WatermarkTracker
 from streamflow.topology import SourceNode, TableNode
 
 IDLE_AFTER_MS = 5_000
@@ -167,7 +167,7 @@ class Input:
             self._ended = kept.watermark >= TIMESTAMP_MS_MAX
         self._live = kept.live
         if self._merged is not None and kept.upstream is not None:
-            self._merged.restore(kept.upstream)
+            self._merged.restore(kept.upstream, kept.watermark or START_MS)
 
 
 def choose(inputs: list[Input]) -> tuple[Input, int | None] | None:

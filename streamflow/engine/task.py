@@ -283,6 +283,8 @@ class Task:
                         "way through a batch, so the event can't be skipped. Mend the function, or filter before it"
                     ) from failure.__cause__
                 batch = self._refuse(batch, failure.index, failure)
+            except Exception as error:
+                raise AgentError(f"'{node.name}' of '{self.piece.name}' failed: {error!r}") from error
 
     def _mirror(self, node: TableNode, batch: Batch) -> None:
         store = self._stores[node.table]

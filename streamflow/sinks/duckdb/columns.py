@@ -111,9 +111,7 @@ class Column:
         kinds = set(map(type, values)) - {type(None)}
         accepted = _ACCEPTS.get(kind, frozenset())
         if not kinds <= accepted:
-            return next(
-                i for i, value in enumerate(values) if value is not None and type(value) not in accepted
-            )
+            return next(i for i, value in enumerate(values) if value is not None and type(value) not in accepted)
         exact = None if kinds == {float} else _EXACT.get(kind)
         if exact is None:
             return None
@@ -214,9 +212,7 @@ def check_names(names: Iterable[Any], error: type[StreamflowError] = ConfigError
             raise error(f"{name!r} can't name a column: field names are non-empty strings")
         other = seen.setdefault(name.lower(), name)
         if other != name:
-            raise error(
-                f"fields '{other}' and '{name}' are one column to DuckDB, which ignores case; rename one"
-            )
+            raise error(f"fields '{other}' and '{name}' are one column to DuckDB, which ignores case; rename one")
 
 
 def as_mapping(row: Any) -> Mapping[Any, Any] | None:

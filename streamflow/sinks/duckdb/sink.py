@@ -179,9 +179,7 @@ class DuckDB:
         ).fetchall()
         return {TopicPartition(topic, partition): offset for topic, partition, offset in found}
 
-    def _store_offsets(
-        self, connection: duckdb.DuckDBPyConnection, offsets: Mapping[TopicPartition, int]
-    ) -> None:
+    def _store_offsets(self, connection: duckdb.DuckDBPyConnection, offsets: Mapping[TopicPartition, int]) -> None:
         changed = [(at, offset) for at, offset in offsets.items() if self._offsets.get(at) != offset]
         topics = [at.topic for at, _ in changed]
         partitions = [at.partition for at, _ in changed]
@@ -225,23 +223,17 @@ class DuckDB:
         names = dict.fromkeys(chain.from_iterable(mappings))
         known = [column.name for column in self._columns]
         check_names([*known, *names], SinkError)
-        inferred = [
-            inferred_column(name, [m.get(name) for m in mappings]) for name in names if name not in set(known)
-        ]
+        inferred = [inferred_column(name, [m.get(name) for m in mappings]) for name in names if name not in set(known)]
         wanted = [*self._columns, *(column for column in inferred if column is not None)]
         if not wanted:
             if all(row is None for row in rows.values):
                 return [], []  # to be deleted from a table that isn't there
-            raise SinkError(
-                f"the rows from {rows.place(0)} on have no field with a value, so no column to create"
-            )
+            raise SinkError(f"the rows from {rows.place(0)} on have no field with a value, so no column to create")
         _check_key(self._key, wanted, SinkError)
         columns = self._table.ensure(wanted)
         return columns, [[m.get(column.name) for m in mappings] for column in columns]
 
-    def _upsert(
-        self, columns: list[Column], values: list[list[Any]], rows: Rows, places: Sequence[int]
-    ) -> None:
+    def _upsert(self, columns: list[Column], values: list[list[Any]], rows: Rows, places: Sequence[int]) -> None:
         try:
             self._table.upsert(columns, values)
         except (duckdb.DataError, duckdb.InvalidInputException) as e:
@@ -281,9 +273,7 @@ def _check_key(key: Sequence[str], columns: Sequence[Column], error: type[Stream
         if name not in by_name:
             raise error(f"key '{name}' isn't a field of the rows; they have: {', '.join(by_name)}")
         if not by_name[name].can_be_key:
-            raise error(
-                f"key '{name}' is {by_name[name].sql_type}, which has no safe equality; use another field"
-            )
+            raise error(f"key '{name}' is {by_name[name].sql_type}, which has no safe equality; use another field")
 
 
 def _default_name(path: Path, table: str) -> str:

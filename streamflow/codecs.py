@@ -1,0 +1,242 @@
+"""Bytes <-> values: json, msgpack, text and raw, by declared type.
+
+None is null both ways: a record without a value is a tombstone. Decoding is strict: bytes that aren't a value of
+the type are an error, never a value of another type. Nothing is unpickled, ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from streamflow.errors import ConfigError, DecodeError, EncodeError
+
+SHOWN_BYTES_MAX = 80
+"""Of a value that can't be decoded, in the error."""
+
+
+class DecodeFailed(Exception):
+    """The value at `index` isn't of the type. `__cause__` is the `DecodeError` that says why."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"value {index} can't be decoded")
+        self.index = index
+
+
+class Codec(Protocol):
+    """Values of one type as bytes."""
+
+    def encode(self, value: Any) -> bytes | None:
+        """Raises: EncodeError."""
+
+    def decode(self, data: bytes | None) -> Any:
+        """Raises: DecodeError."""
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        """Raises: DecodeFailed at the first value that isn't of the type."""
+
+
+class _Typed:
+    """msgspec's JSON or MessagePack for one type."""
+
+    def __init__(self, name: str, value_type: Any, *, strict: bool) -> None:
+        self._type = value_type
+        if name == "json":
+            self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+            self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(value_type).decode
+        else:
+            self._encode = msgspec.msgpack.Encoder().encode
+            self._decode = msgspec.msgpack.Decoder(value_type).decode
+        self._checked = _checkable(value_type)
+        self._plain = strict and value_type is Any
+
+    def __repr__(self) -> str:
+        return f"<codec for {_type_name(self._type)}>"
+
+    def encode(self, value: Any) -> bytes | None:
+        if value is None:
+            return None
+        if self._checked is not None and not isinstance(value, self._checked):
+            raise EncodeError(f"{value!r} is a {type(value).__name__}, the topic holds {_type_name(self._type)}")
+        if self._plain and hasattr(type(value), "__struct_fields__"):
+            raise EncodeError(
+                f"{value!r} would be read back as a dict: the stream's type isn't known here. Say what the step before "
+                f"makes, e.g. .map(fn, type={type(value).__name__}), or annotate what fn returns"
+            )
+        try:
+            return self._encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise EncodeError(f"{value!r} can't be written as {_type_name(self._type)}: {error}") from error
+
+    def decode(self, data: bytes | None) -> Any:
+        if data is None:
+            return None
+        try:
+            return self._decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise _refused(data, self._type, error) from error
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        decode = self._decode
+        values: list[Any] = []
+        add = values.append
+        try:
+            for data in column:
+                add(None if data is None else decode(data))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            at = len(values)
+            raise DecodeFailed(at) from _refused(column[at] or b"", self._type, error)
+        return values
+
+
+class _Text:
+    """UTF-8."""
+
+    def encode(self, value: Any) -> bytes | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise EncodeError(f"{value!r} is a {type(value).__name__}, the topic holds text; send a str")
+        return value.encode()
+
+    def decode(self, data: bytes | None) -> Any:
+        if data is None:
+            return None
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise _refused(data, str, error) from error
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        return _decode_each(self, column)
+
+
+class _Raw:
+    """Bytes as they are."""
+
+    def encode(self, value: Any) -> bytes | None:
+        if value is None or isinstance(value, bytes):
+            return value
+        raise EncodeError(f"{value!r} is a {type(value).__name__}, the topic holds raw bytes; send bytes")
+
+    def decode(self, data: bytes | None) -> Any:
+        return data
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        return list(column)
+
+
+class _AnyKey:
+    """Keys of internal topics: MessagePack, so that 5 and "5" differ; a list is read back as the tuple it was."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder().decode
+
+    def encode(self, value: Any) -> bytes | None:
+        try:
+            return None if value is None else self._encode(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise EncodeError(f"{value!r} can't be a key: {error}; use str, int, float, bytes or tuples") from error
+
+    def decode(self, data: bytes | None) -> Any:
+        if data is None:
+            return None
+        try:
+            key = self._decode(data)
+        except msgspec.MsgspecError as error:
+            raise _refused(data, Any, error) from error
+        return hashable(key) if isinstance(key, list) else key
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        return _decode_each(self, column)
+
+
+def hashable(key: Any) -> Any:
+    """Lists as the tuples they were before they were written."""
+    return tuple(hashable(part) for part in key) if isinstance(key, list) else key
+
+
+def _decode_each(codec: Codec, column: Sequence[bytes | None]) -> list[Any]:
+    values: list[Any] = []
+    try:
+        for data in column:
+            values.append(codec.decode(data))
+    except DecodeError as error:
+        raise DecodeFailed(len(values)) from error
+    return values
+
+
+def value_codec(name: str, value_type: Any = Any, *, strict: bool = False) -> Codec:
+    """The codec of a topic's values.
+
+    Args:
+        name: json, msgpack, text or raw.
+        value_type: what json and msgpack decode to, and refuse to encode another type than.
+        strict: with Any, refuse records, which would be read back as dicts.
+
+    Raises: ConfigError for an unknown name, or a type the codec doesn't know.
+    """
+    if name == "text":
+        return _Text()
+    if name == "raw":
+        return _Raw()
+    if name not in ("json", "msgpack"):
+        raise ConfigError(f"codec {name!r} isn't known; use json, msgpack, text or raw")
+    try:
+        return _Typed(name, value_type, strict=strict)
+    except TypeError as error:
+        raise ConfigError(f"{_type_name(value_type)} can't be a {name} value: {error}") from error
+
+
+def key_codec(key_type: Any) -> Codec:
+    """The codec of a topic's keys: UTF-8 for str, as they are for bytes, JSON for other types; "any" is MessagePack
+    for keys of mixed types, in topics that only this app reads."""
+    if key_type == "any":
+        return _AnyKey()
+    if key_type is str:
+        return _Text()
+    if key_type is bytes:
+        return _Raw()
+    return value_codec("json", key_type)
+
+
+_encode_plain = msgspec.json.Encoder().encode
+
+
+def encode_key(key: Any) -> bytes | None:
+    """A key in the form that decides its partition: what a client in any language would send.
+
+    Raises: EncodeError for what can't be a key.
+    """
+    if key is None or isinstance(key, bytes):
+        return key
+    if isinstance(key, str):
+        return key.encode()
+    try:
+        return _encode_plain(key)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EncodeError(f"{key!r} can't be a key: {error}; use str, int, float, bytes or tuples") from error
+
+
+def _checkable(value_type: Any) -> type | tuple[type, ...] | None:
+    """What isinstance can check of a type; None where it can't."""
+    if not isinstance(value_type, type):
+        origin = getattr(value_type, "__origin__", None)
+        return origin if isinstance(origin, type) else None
+    if value_type is float:
+        return (float, int)
+    if value_type is object or getattr(value_type, "__total__", None) is not None:
+        return None
+    return value_type
+
+
+def _type_name(value_type: Any) -> str:
+    return str(getattr(value_type, "__name__", value_type))
+
+
+def _refused(data: bytes, value_type: Any, error: Exception) -> DecodeError:
+    shown = repr(data[:SHOWN_BYTES_MAX]) + ("…" if len(data) > SHOWN_BYTES_MAX else "")
+    return DecodeError(f"{shown} isn't {_type_name(value_type)}: {error}")
