@@ -1,12 +1,13 @@
 """What a sink promises: rows arrive in batches, and a replay adds nothing.
 
 The worker keeps a sink's rows in a partitioned outbox topic, written in the same transaction as the state and
-the offsets that made them, and feeds the sink committed rows only, each partition in order. A sink is effectively
-once when it stores the next offset of each partition atomically with the rows (`offsets` returns them after a
-restart), or when its writes are idempotent by (topic, partition, offset) or by the user's key.
+the offsets that made them, and feeds the sink committed rows only, each partition in order. A sink is
+effectively once when it stores the next offset of each partition atomically with the rows (`offsets` returns
+them after a restart), or when its writes are idempotent by (topic, partition, offset) or by the user's key.
 
-Methods block and are called from one worker thread at a time. What the world does to them is a `SinkError`; after
-one, `offsets` (if need be after `close` and `open`) says what is there. tests/conformance/sinks certifies a sink.
+Methods block and are called from one worker thread at a time. What the world does to them is a `SinkError`;
+after one, `offsets` (if need be after `close` and `open`) says what is there. tests/conformance/sinks certifies
+a sink.
 """
 
 from __future__ import annotations
