@@ -154,7 +154,7 @@ class Stream:
         """
         if merge is None:
             right = table.value_type if how == "inner" else table.value_type | None
-            new_type: Any = Joined.__class_getitem__((self.type, right))
+            new_type: Any = Joined[Any, Any].__origin__[self.type, right]  # type: ignore[attr-defined]
         else:
             new_type = _returned(merge) if type is None else type
         if table.node is None:

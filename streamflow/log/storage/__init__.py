@@ -1,0 +1,1 @@
+"""The only room with files: segments, indexes, recovery, retention, producers."""

@@ -1,0 +1,277 @@
+"""The only place that touches the file system: every pread, pwrite, fsync, rename and unlink of the log is here.
+
+Promises:
+
+- A failed fsync is never tried again, and nothing is written after it: what the kernel still holds can't be known
+  (ATC'20, PostgreSQL's fsyncgate). The log must be opened anew, and checked.
+- `replace` is atomic: after a crash a file holds its old bytes or its new ones.
+- Errors of the world are `LogError`s that name the path and say what to do.
+
+`MemoryFiles` is a peer of `DiskFiles`, for `memory://`, and the base of the simulated disk that loses power.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from streamflow.log.errors import DirectoryError, LogError, StorageFailedError, StorageFullError
+
+
+class File(Protocol):
+    """An open file. Offsets and sizes in bytes."""
+
+    path: str
+
+    def read(self, at: int, size: int) -> bytes:
+        """Fewer bytes than asked for only at the end."""
+
+    def write(self, at: int, data: bytes | bytearray) -> None:
+        """All of it. Raises: StorageFullError, StorageFailedError."""
+
+    def truncate(self, size: int) -> None: ...
+
+    def sync(self) -> None:
+        """Raises: StorageFailedError: then nothing of this directory may be written any more."""
+
+    def size(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Files(Protocol):
+    """A directory tree. Paths are relative to its root, with '/'."""
+
+    root: str
+
+    def open(self, path: str) -> File:
+        """Opened for reading and writing, created if need be (in an existing directory)."""
+
+    def read(self, path: str) -> bytes | None:
+        """The whole file; None when there is none."""
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Atomically and durably."""
+
+    def exists(self, path: str) -> bool: ...
+
+    def names(self, path: str) -> list[str]:
+        """What a directory holds, sorted; nothing when it doesn't exist."""
+
+    def make_directory(self, path: str) -> None:
+        """With its parents, durably."""
+
+    def remove(self, path: str) -> None:
+        """A file, or a directory with all in it, durably; nothing when it doesn't exist."""
+
+    def sync_directory(self, path: str) -> None:
+        """Makes names created or removed in it durable."""
+
+
+class DiskFiles:
+    """A directory of the real file system."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root)
+        self.failed: str | None = None
+
+    def _at(self, path: str) -> str:
+        return os.path.join(self.root, path)
+
+    @contextmanager
+    def guarded(self, what: str, path: str) -> Iterator[None]:
+        """Maps what the system says to what the log says."""
+        if self.failed is not None:
+            raise StorageFailedError(f"{self.failed}; stop the process, look at the disk, and start it again")
+        try:
+            yield
+        except OSError as error:
+            raise _mapped(error, what, self._at(path)) from error
+
+    def open(self, path: str) -> DiskFile:
+        with self.guarded("open", path):
+            return DiskFile(self, path, os.open(self._at(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+
+    def read(self, path: str) -> bytes | None:
+        with self.guarded("read", path):
+            try:
+                return Path(self._at(path)).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def replace(self, path: str, data: bytes) -> None:
+        temporary = f"{path}.tmp"
+        file = self.open(temporary)
+        try:
+            file.truncate(0)
+            file.write(0, data)
+            file.sync()
+        finally:
+            file.close()
+        with self.guarded("replace", path):
+            os.replace(self._at(temporary), self._at(path))
+        self.sync_directory(os.path.dirname(path))
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(self._at(path))
+
+    def names(self, path: str) -> list[str]:
+        with self.guarded("list", path):
+            try:
+                return sorted(os.listdir(self._at(path)))
+            except FileNotFoundError:
+                return []
+
+    def make_directory(self, path: str) -> None:
+        with self.guarded("create", path):
+            os.makedirs(self._at(path), exist_ok=True)
+        parent = path
+        while parent:
+            parent = os.path.dirname(parent)
+            self.sync_directory(parent)
+
+    def remove(self, path: str) -> None:
+        full = self._at(path)
+        with self.guarded("delete", path):
+            if os.path.isdir(full):
+                shutil.rmtree(full)
+            elif os.path.exists(full):
+                os.unlink(full)
+            else:
+                return
+        self.sync_directory(os.path.dirname(path))
+
+    def sync_directory(self, path: str) -> None:
+        with self.guarded("sync", path):
+            handle = os.open(self._at(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+class DiskFile:
+    def __init__(self, files: DiskFiles, path: str, handle: int) -> None:
+        self.path = path
+        self._files = files
+        self._handle = handle
+
+    def read(self, at: int, size: int) -> bytes:
+        with self._files.guarded("read", self.path):
+            return os.pread(self._handle, size, at)
+
+    def write(self, at: int, data: bytes | bytearray) -> None:
+        with self._files.guarded("write", self.path):
+            done = os.pwrite(self._handle, data, at)
+            while done < len(data):
+                done += os.pwrite(self._handle, memoryview(data)[done:], at + done)
+
+    def truncate(self, size: int) -> None:
+        with self._files.guarded("truncate", self.path):
+            os.ftruncate(self._handle, size)
+
+    def sync(self) -> None:
+        with self._files.guarded("sync", self.path):
+            try:
+                os.fsync(self._handle)
+            except OSError as error:
+                self._files.failed = f"fsync of {self._files._at(self.path)} failed ({error.strerror})"
+                raise StorageFailedError(
+                    f"{self._files.failed}: what is on disk isn't known any more. Nothing further is written; stop the "
+                    "process, look at the disk, and start it again: the log is checked then"
+                ) from error
+
+    def size(self) -> int:
+        with self._files.guarded("look at", self.path):
+            return os.fstat(self._handle).st_size
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def _mapped(error: OSError, what: str, path: str) -> LogError:
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError(
+            f"can't {what} {path}: {reason}. Nothing acknowledged is lost; free some space, or shorten retention"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        return DirectoryError(f"can't {what} {path}: {reason}; choose a directory that this user may write")
+    return StorageFailedError(f"can't {what} {path}: {reason}; look at the disk")
+
+
+class MemoryFiles:
+    """Files in RAM. `sync` does nothing: there is no power to lose."""
+
+    def __init__(self) -> None:
+        self.root = "memory"
+        self.content: dict[str, bytearray] = {}
+        self.directories: set[str] = {""}
+
+    def open(self, path: str) -> MemoryFile:
+        self.content.setdefault(path, bytearray())
+        return MemoryFile(self, path)
+
+    def read(self, path: str) -> bytes | None:
+        data = self.content.get(path)
+        return None if data is None else bytes(data)
+
+    def replace(self, path: str, data: bytes) -> None:
+        self.content[path] = bytearray(data)
+
+    def exists(self, path: str) -> bool:
+        return path in self.content or path in self.directories
+
+    def names(self, path: str) -> list[str]:
+        prefix = f"{path}/" if path else ""
+        inside = [p[len(prefix) :] for p in (*self.content, *self.directories) if p.startswith(prefix) and p != path]
+        return sorted({name.split("/", 1)[0] for name in inside if name})
+
+    def make_directory(self, path: str) -> None:
+        parts = path.split("/")
+        self.directories.update("/".join(parts[: n + 1]) for n in range(len(parts)))
+
+    def remove(self, path: str) -> None:
+        for known in [p for p in self.content if p == path or p.startswith(f"{path}/")]:
+            del self.content[known]
+        self.directories = {p for p in self.directories if p != path and not p.startswith(f"{path}/")}
+
+    def sync_directory(self, path: str) -> None:
+        pass
+
+
+class MemoryFile:
+    def __init__(self, files: MemoryFiles, path: str) -> None:
+        self.path = path
+        self._data = files.content[path]
+
+    def read(self, at: int, size: int) -> bytes:
+        return bytes(memoryview(self._data)[at : at + size])
+
+    def write(self, at: int, data: bytes | bytearray) -> None:
+        if at == len(self._data):
+            self._data += data
+            return
+        if at > len(self._data):
+            self._data += bytes(at - len(self._data))
+        self._data[at : at + len(data)] = data
+
+    def truncate(self, size: int) -> None:
+        if size < len(self._data):
+            del self._data[size:]
+        else:
+            self._data += bytes(size - len(self._data))
+
+    def sync(self) -> None:
+        pass
+
+    def size(self) -> int:
+        return len(self._data)
+
+    def close(self) -> None:
+        pass

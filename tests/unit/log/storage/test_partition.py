@@ -1,0 +1,283 @@
+"""A partition's log: append, read, seek, remove, recover, and what it does with bytes that aren't right."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamflow.log.errors import (
+    CorruptBatchError,
+    OffsetOutOfRangeError,
+    OutOfOrderSequenceError,
+    ProducerFencedError,
+    RecordTooLargeError,
+)
+from streamflow.log.model import Aborted, Identity
+from streamflow.log.records import Producer, build_batch, build_marker, decode, parse_header
+from streamflow.log.storage.files import MemoryFiles
+from streamflow.log.storage.partition import PartitionLog, SegmentConfig
+
+WHO = Identity("events", UUID(int=7), 3)
+SMALL = SegmentConfig(segment_bytes=2_000, index_interval_bytes=256)
+DIRECTORY = "topics/events"
+
+
+def opened(files, *, config=SMALL, recovery_point=0, clean=False) -> PartitionLog:
+    return PartitionLog.open(files, DIRECTORY, WHO, config, recovery_point=recovery_point, clean=clean, now_ms=0)
+
+
+def batch(first: int, count: int = 5, *, timestamp: int | None = None, **options):
+    values = [f"value-{n}".encode() * 3 for n in range(first, first + count)]
+    times = [timestamp if timestamp is not None else n * 10 for n in range(first, first + count)]
+    return build_batch([None] * count, values, times, **options)
+
+
+def filled(files, batches: int = 40, **options) -> PartitionLog:
+    partition = opened(files, **options)
+    for n in range(batches):
+        partition.append(batch(n * 5), leader_epoch=1, now_ms=0)
+    return partition
+
+
+def read_all(partition: PartitionLog, offset: int | None = None) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    at = partition.log_start_offset if offset is None else offset
+    while at < partition.log_end_offset:
+        batches = partition.read(at, 700, up_to=partition.log_end_offset)
+        assert batches, f"nothing at {at}"
+        for data in batches:
+            columns = decode(data, 10**6)
+            found.update(zip(columns.offsets, columns.values, strict=True))
+            at = columns.offsets[-1] + 1
+    return found
+
+
+def wanted(start: int, end: int) -> dict[int, bytes]:
+    return {n: f"value-{n}".encode() * 3 for n in range(start, end)}
+
+
+def test_records_are_read_back_in_order_over_many_segments() -> None:
+    partition = filled(MemoryFiles())
+    assert partition.segment_count > 3
+    assert read_all(partition) == wanted(0, 200)
+
+
+def test_a_read_in_the_middle_of_a_batch_gives_the_batch_that_holds_it() -> None:
+    partition = filled(MemoryFiles())
+    for offset in (0, 3, 77, 199):
+        first = parse_header(partition.read(offset, 1, up_to=200)[0])
+        assert first.base_offset <= offset <= first.last_offset
+
+
+def test_a_read_stays_below_its_bound_and_gives_nothing_at_the_end() -> None:
+    partition = filled(MemoryFiles())
+    assert partition.read(200, 100, up_to=200) == []
+    assert [parse_header(b).last_offset for b in partition.read(0, 10**6, up_to=7)] == [4, 9]
+
+
+@pytest.mark.parametrize("offset", [-1, 201])
+def test_an_offset_the_log_does_not_hold_is_refused(offset: int) -> None:
+    with pytest.raises(OffsetOutOfRangeError, match="holds 0 to 200"):
+        filled(MemoryFiles()).read(offset, 100, up_to=200)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_log_opened_again_is_the_same(clean: bool) -> None:
+    files = MemoryFiles()
+    partition = filled(files)
+    if clean:
+        partition.close()
+    again = opened(files, clean=clean)
+    assert read_all(again) == wanted(0, 200)
+    again.append(batch(200), leader_epoch=2, now_ms=0)
+    assert read_all(again) == wanted(0, 205)
+    assert again.epochs.entries == [(1, 0), (2, 200)]
+
+
+@given(st.integers(0, 2**32), st.data())
+def test_an_index_that_is_lost_or_garbled_changes_no_answer(seed: int, data) -> None:
+    files = MemoryFiles()
+    filled(files).close()
+    for name in [p for p in files.content if p.endswith((".index", ".state"))]:
+        content = files.content[name]
+        kind = data.draw(st.sampled_from(["keep", "delete", "flip", "cut"]))
+        if kind == "delete":
+            del files.content[name]
+        elif kind == "flip":
+            content[seed % len(content)] ^= 1 + seed % 255
+        elif kind == "cut":
+            del content[seed % len(content) :]
+    again = opened(files, clean=True)
+    assert read_all(again) == wanted(0, 200)
+    for offset in (0, 33, 150):
+        assert read_all(again, offset).keys() >= wanted(offset, 200).keys()
+
+
+def test_a_torn_tail_is_cut_and_what_was_flushed_stays() -> None:
+    files = MemoryFiles()
+    filled(files, 3, config=SegmentConfig())
+    path = f"{DIRECTORY}/{0:020d}.log"
+    whole = bytes(files.content[path])
+    for size in range(len(whole) - 1, 64, -1):
+        files.content[path] = bytearray(whole[:size])
+        again = opened(files, config=SegmentConfig())
+        end = again.log_end_offset
+        assert end in (0, 5, 10)
+        assert read_all(again) == wanted(0, end)
+        again.append(batch(end), leader_epoch=1, now_ms=0)
+        assert read_all(again) == wanted(0, end + 5)
+        assert again.quarantined == []
+
+
+def test_every_flipped_byte_of_a_closed_log_is_noticed_and_the_rest_stays_readable() -> None:
+    files = MemoryFiles()
+    filled(files, 6, config=SegmentConfig(index_interval_bytes=256)).close()
+    path = f"{DIRECTORY}/{0:020d}.log"
+    whole = bytes(files.content[path])
+    for at in range(64, len(whole)):
+        garbled = bytearray(whole)
+        garbled[at] ^= 0x40
+        files.content[path] = garbled
+        files.content.pop(f"{DIRECTORY}/kept", None)
+        again = opened(files, clean=True, recovery_point=30)
+        found: dict[int, bytes] = {}
+        corrupt = 0
+        offset = 0
+        while offset < 30:
+            try:
+                columns = decode(again.read(offset, 1, up_to=30)[0], 10**6)
+                found.update(zip(columns.offsets, columns.values, strict=True))
+                offset = columns.offsets[-1] + 1
+            except CorruptBatchError as error:
+                corrupt += 1
+                assert "accept-loss events --partition 3" in str(error)
+                offset = again.quarantined[-1].next_offset
+        assert corrupt == 1, f"byte {at}"
+        assert found.items() <= wanted(0, 30).items()
+        assert len(found) == 25
+        assert bytes(files.content[path]) == bytes(garbled), "quarantined bytes are kept"
+
+
+def test_corruption_below_the_recovery_point_is_never_cut_even_at_the_end() -> None:
+    files = MemoryFiles()
+    filled(files, 4, config=SegmentConfig())
+    path = f"{DIRECTORY}/{0:020d}.log"
+    files.content[path][-3] ^= 1
+    again = opened(files, config=SegmentConfig(), recovery_point=20)
+    assert [(q.first_offset, q.next_offset) for q in again.quarantined] == [(15, 20)]
+    assert again.log_end_offset == 20
+    with pytest.raises(CorruptBatchError):
+        read_all(again)
+    again.append(batch(20), leader_epoch=1, now_ms=0)
+    assert read_all(again, 20) == wanted(20, 25)
+
+
+def test_an_accepted_loss_is_read_over_from_then_on() -> None:
+    files = MemoryFiles()
+    filled(files, 6, config=SegmentConfig()).close()
+    path = f"{DIRECTORY}/{0:020d}.log"
+    files.content[path][300] ^= 1
+    again = opened(files, config=SegmentConfig(), clean=True)
+    with pytest.raises(CorruptBatchError):
+        read_all(again)
+    (lost,) = again.accept_loss()
+    expected = {n: v for n, v in wanted(0, 30).items() if not lost.first_offset <= n < lost.next_offset}
+    assert read_all(again) == expected
+    assert read_all(opened(files, config=SegmentConfig(), clean=True)) == expected
+
+
+def test_a_segment_of_another_partition_is_not_read_as_this_ones() -> None:
+    files = MemoryFiles()
+    filled(files, 3, config=SegmentConfig())
+    other = Identity("events", UUID(int=8), 3)
+    again = PartitionLog.open(files, DIRECTORY, other, SegmentConfig(), recovery_point=15, clean=False, now_ms=0)
+    with pytest.raises(CorruptBatchError, match="isn't this partition's"):
+        again.read(0, 100, up_to=again.log_end_offset)
+
+
+def test_seeking_by_time_finds_the_first_batch_that_reaches_it() -> None:
+    partition = filled(MemoryFiles())
+    for timestamp in (0, 5, 40, 41, 1_000, 1_990):
+        base, newest = partition.offset_for_timestamp(timestamp, 200)
+        assert base == min(n for n in range(0, 200, 5) if (n + 4) * 10 >= timestamp)
+        assert newest >= timestamp
+    assert partition.offset_for_timestamp(1_991, 200) is None
+    assert partition.offset_for_timestamp(1_900, 100) is None
+
+
+def test_old_segments_go_by_age_and_by_size_but_never_the_active_one() -> None:
+    aged = filled(MemoryFiles(), config=SegmentConfig(segment_bytes=2_000, retention_ms=100))
+    count = aged.segment_count
+    assert aged.apply_retention(10**6, 10**6) == count - 1
+    assert aged.segment_count == 1
+    assert read_all(aged) == wanted(aged.log_start_offset, 200)
+    sized = filled(MemoryFiles(), config=SegmentConfig(segment_bytes=2_000, retention_bytes=5_000, retention_ms=-1))
+    sized.apply_retention(0, 10**6)
+    assert 5_000 - 2_100 < sized.size_bytes <= 7_100
+    kept = filled(MemoryFiles(), config=SegmentConfig(segment_bytes=2_000, retention_ms=0))
+    kept.apply_retention(10**6, 0)
+    assert kept.log_start_offset == 0
+
+
+def test_records_deleted_below_an_offset_stay_deleted() -> None:
+    files = MemoryFiles()
+    partition = filled(files)
+    partition.delete_before(123)
+    with pytest.raises(OffsetOutOfRangeError):
+        partition.read(122, 100, up_to=200)
+    again = opened(files)
+    assert again.log_start_offset == 123
+    assert read_all(again).keys() >= wanted(123, 200).keys()
+
+
+def test_a_batch_sent_again_is_answered_with_where_it_stands_also_after_a_crash() -> None:
+    files = MemoryFiles()
+    partition = opened(files)
+    sent = [batch(n * 5, producer=Producer(9, 0, n * 5)) for n in range(6)]
+    for data in sent:
+        partition.append(data, leader_epoch=0, now_ms=0)
+    for _ in range(2):
+        again = partition.append(sent[3], leader_epoch=0, now_ms=0)
+        assert (again.duplicate, again.base_offset, again.last_offset) == (True, 15, 19)
+        with pytest.raises(OutOfOrderSequenceError, match="sequence 35, expected 30"):
+            partition.append(batch(35, producer=Producer(9, 0, 35)), leader_epoch=0, now_ms=0)
+        partition = opened(files)
+    partition.append(batch(0, producer=Producer(9, 1, 0)), leader_epoch=0, now_ms=0)
+    with pytest.raises(ProducerFencedError):
+        partition.append(batch(0, producer=Producer(9, 0, 30)), leader_epoch=0, now_ms=0)
+
+
+def test_an_open_transaction_holds_the_last_stable_offset_until_its_marker() -> None:
+    files = MemoryFiles()
+    partition = opened(files)
+    one, two = Producer(1, 0, 0, transactional=True), Producer(2, 0, 0, transactional=True)
+    partition.append(batch(0), leader_epoch=0, now_ms=0)
+    partition.append(batch(5, producer=one), leader_epoch=0, now_ms=0)
+    partition.append(batch(10, producer=two), leader_epoch=0, now_ms=0)
+    assert partition.last_stable_offset(15) == 5
+    partition.append(build_marker(commit=False, timestamp=0, producer=one), leader_epoch=0, now_ms=0)
+    for log in (partition, opened(files)):
+        assert log.last_stable_offset(16) == 10
+        assert log.snapshot_aborted(0, 16) == [Aborted(1, 5, 15)]
+        assert log.snapshot_aborted(0, 5) == []
+    partition.append(build_marker(commit=True, timestamp=0, producer=two), leader_epoch=0, now_ms=0)
+    assert opened(files).last_stable_offset(17) == 17
+
+
+def test_what_is_not_a_sound_batch_is_refused_and_leaves_nothing() -> None:
+    partition = opened(MemoryFiles(), config=SegmentConfig(message_bytes_max=300))
+    garbled = batch(0)
+    garbled[-1] ^= 1
+    for wrong, error in ((garbled, CorruptBatchError), (b"", CorruptBatchError), (batch(0, 50), RecordTooLargeError)):
+        with pytest.raises(error):
+            partition.append(wrong, leader_epoch=0, now_ms=0)
+    assert partition.log_end_offset == 0
+
+
+def test_the_logs_own_time_replaces_the_producers_when_asked() -> None:
+    partition = opened(MemoryFiles(), config=SegmentConfig(append_time=True))
+    partition.append(batch(0, timestamp=5), leader_epoch=0, now_ms=777)
+    assert decode(partition.read(0, 1, up_to=5)[0], 10**6).timestamps == [777] * 5
