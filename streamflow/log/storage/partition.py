@@ -133,6 +133,7 @@ class PartitionLog:
         """
         self = cls(files, path, identity, config)
         self._rolled_ms = now_ms
+        self.recovery_point = recovery_point
         files.make_directory(path)
         self._load_kept()
         bases = sorted(int(n[:-4]) for n in files.names(path) if n.endswith(".log"))
@@ -174,7 +175,7 @@ class PartitionLog:
     def _replay(self, doubtful: int, recovery_point: int) -> None:
         """Brings producers and epochs up to the end, scanning the doubtful segments whole."""
         first = self._load_state(self._bases[doubtful] if doubtful < len(self._bases) else None)
-        for number, segment in enumerate(self._segments):
+        for number, segment in enumerate(list(self._segments)):
             last = number == len(self._segments) - 1
             if number >= doubtful:
                 self._scan(segment, recovery_point, last=last)
@@ -209,11 +210,14 @@ class PartitionLog:
         if not segment.sound_header():
             self._unreadable(segment, recovery_point, last=last)
             return
+        tail: Damage | None = None
         for found in segment.scan():
             if isinstance(found, Stored):
                 self._learn(found.header, found.data)
-            elif found.next_offset is not None or not last or found.offset < recovery_point:
+            elif found.next_offset is not None:
                 self._quarantine(segment, found)
+            elif not last or found.offset < recovery_point:
+                tail = found
             else:
                 log.warning(
                     "torn tail cut: what was written last and not flushed",
@@ -222,9 +226,18 @@ class PartitionLog:
                     bytes=segment.file.size() - found.position,
                 )
                 segment.cut(found.position)
-        if segment.file.size() > segment.size:
-            segment.cut(segment.size) if last and not segment.damages else None
+        if tail is not None:
+            self._keep_tail(segment, tail, last=last)
         segment.sync()
+
+    def _keep_tail(self, segment: Segment, damage: Damage, *, last: bool) -> None:
+        """The end of a segment doesn't verify though it was flushed: nothing is written behind it any more."""
+        after = self._quarantine(segment, damage).next_offset
+        segment.keep_tail()
+        segment.next_offset = after
+        if last:
+            self._add_segment(after)
+            self._files.sync_directory(self._path)
 
     def _unreadable(self, segment: Segment, recovery_point: int, *, last: bool) -> None:
         """A segment whose own header doesn't verify."""
@@ -236,7 +249,7 @@ class PartitionLog:
             segment.base_offset, 0, "the segment's header isn't this partition's", None, segment.file.size()
         )
         segment.damages.append(damage)
-        self._quarantine(segment, damage)
+        self._keep_tail(segment, damage, last=last)
 
     def _quarantine(self, segment: Segment, damage: Damage) -> Quarantine:
         known = self._quarantined.get(damage.offset)
@@ -245,7 +258,7 @@ class PartitionLog:
         after = damage.next_offset
         if after is None:
             following = [b for b in self._bases if b > segment.base_offset]
-            after = following[0] if following else max(segment.next_offset, damage.offset + 1)
+            after = following[0] if following else max(segment.next_offset, damage.offset + 1, self.recovery_point)
         found = Quarantine(damage.offset, after, segment.path, damage.reason)
         self._quarantined[damage.offset] = found
         self._save_kept()
