@@ -315,6 +315,10 @@ class PartitionLog:
         """Where the producer's open transaction begins here; None when it has none."""
         return self._producers.open_since(producer_id)
 
+    def open_transactions(self) -> list[tuple[int, int]]:
+        """Producer id and epoch of every transaction without a marker here."""
+        return self._producers.open_transactions()
+
     def snapshot_aborted(self, start: int, end: int) -> list[Aborted]:
         """Aborted transactions that touch [start, end), by first offset."""
         return self._producers.aborted(start, end)

@@ -93,6 +93,10 @@ class Producers:
         """Where the producer's open transaction begins; None when it has none."""
         return self._open.get(producer_id)
 
+    def open_transactions(self) -> list[tuple[int, int]]:
+        """Producer id and epoch of every transaction without a marker."""
+        return [(producer_id, self._known[producer_id].epoch) for producer_id in self._open]
+
     def first_open(self) -> int | None:
         """Where the earliest open transaction begins: the last stable offset, if there is one."""
         return min(self._open.values(), default=None)
