@@ -1,1 +1,37 @@
 """The log as the framework sees it; one file a kind of log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from streamflow.errors import ConfigError
+from streamflow.transport.base import Transport
+
+KNOWN = ("memory://", "log://PATH")
+
+
+def open_transport(url: str, *, now_ms: Callable[[], int] | None = None) -> Transport:
+    """The transport an address names, not opened yet.
+
+    Args:
+        url: `memory://` or `log://PATH`, with settings after a `?`.
+        now_ms: the time, ms since the epoch; by default the wall clock.
+
+    Raises: ConfigError for an address that none of the transports knows.
+    """
+    from streamflow.transport.embedded import EmbeddedTransport
+
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme in ("memory", "log"):
+        return EmbeddedTransport(url, now_ms=now_ms or _wall_clock_ms)
+    if scheme == "kafka":
+        raise ConfigError(f"'{url}': kafka:// isn't available yet; use one of: {', '.join(KNOWN)}")
+    raise ConfigError(f"'{url}' isn't the address of a log; use one of: {', '.join(KNOWN)}")
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+__all__ = ["open_transport"]

@@ -1,0 +1,104 @@
+"""One table of every setting: the node's below, a topic's from `controller.configs`.
+
+A setting is given by its field or by Kafka's name. Unknown names are errors: a typo in a durability setting must not
+go unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, parse_all
+from streamflow.log.storage.partition import SegmentConfig, by_kafka_names
+
+FLUSH_COMMIT = "commit"
+FLUSH_INTERVAL = "interval"
+FLUSH_OS = "os"
+
+NODE_SETTINGS = (
+    Setting(
+        field="flush",
+        name="log.flush",
+        default=FLUSH_COMMIT,
+        unit="",
+        choices=(FLUSH_COMMIT, FLUSH_INTERVAL, FLUSH_OS),
+        reason="what is acknowledged survives a power cut; `interval` and `os` survive a killed process only, and a "
+        "power cut may lose and tear what the last interval wrote. No name of Kafka's: there, replicas stand in",
+    ),
+    Setting(
+        field="flush_interval_ms",
+        name="log.flush.interval.ms",
+        default=1000,
+        unit="ms",
+        least=1,
+        reason="with `interval`: what a power cut may cost",
+    ),
+    Setting(
+        field="checkpoint_interval_ms",
+        name="log.flush.offset.checkpoint.interval.ms",
+        default=10_000,
+        unit="ms",
+        reason="how old recovery points may be before they are written down; Kafka: 60 s",
+    ),
+    Setting(
+        field="checkpoint_bytes",
+        name="log.flush.offset.checkpoint.bytes",
+        default=64 << 20,
+        unit="bytes",
+        reason="a start after a crash checks at most about this much of the log: a fraction of a second",
+    ),
+    Setting(
+        field="retention_check_interval_ms",
+        name="log.retention.check.interval.ms",
+        default=300_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka",
+    ),
+    Setting(
+        field="transaction_timeout_ms",
+        name="transaction.timeout.ms",
+        default=60_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka's producer: a transaction left open holds readers up no longer",
+    ),
+    Setting(
+        field="internal_log_bytes",
+        name="internal.log.bytes",
+        default=32 << 20,
+        unit="bytes",
+        least=4096,
+        reason="offsets and transactions are rewritten as their newest values when their topics reach this",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeConfig:
+    """The node's settings. Each field is a row of `NODE_SETTINGS`."""
+
+    flush: str
+    flush_interval_ms: int
+    checkpoint_interval_ms: int
+    checkpoint_bytes: int
+    retention_check_interval_ms: int
+    transaction_timeout_ms: int
+    internal_log_bytes: int
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> NodeConfig:
+        """Raises: ConfigError for an unknown name or an impossible value."""
+        values = parse_all(NODE_SETTINGS, given)
+        return cls(**values)  # type: ignore[arg-type]  # parse_all gives each field the type of its default
+
+
+def segment_config(config: Mapping[str, str]) -> SegmentConfig:
+    """How a topic's partitions keep their logs. Compacted ones are never deleted by age or size."""
+    kept = {"retention.ms": "-1", "retention.bytes": "-1"} if config.get("cleanup.policy") == "compact" else {}
+    return by_kafka_names({**config, **kept})
+
+
+TABLE: tuple[Setting, ...] = (*NODE_SETTINGS, *TOPIC_SETTINGS)
+"""Every setting there is: what documentation and commands read."""

@@ -1,0 +1,106 @@
+"""The log inside a process: what `memory://` and `log://PATH` hold. A node, its directory, and its background work.
+
+    memory://                        in RAM; gone when closed; uses no threads
+    log://PATH                       a directory, relative to the working directory or absolute (log:///var/lib/…)
+    log://PATH?flush=interval        with settings of `node.config`, by field or by Kafka's name
+
+Promises: one process at a time has a directory open. After `close` everything is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import structlog
+
+from streamflow.errors import ConfigError
+from streamflow.log.errors import LogError
+from streamflow.log.node.config import NodeConfig
+from streamflow.log.node.flusher import in_thread, inline
+from streamflow.log.node.node import Node, Surroundings
+from streamflow.log.storage.files import MemoryFiles
+
+log = structlog.get_logger("streamflow.log")
+
+TICK_SECONDS = 0.5
+"""How often the background looks what is due: half the default of `flush_interval_ms`."""
+
+
+class EmbeddedLog:
+    """Made by `open_memory` or `open_directory`."""
+
+    def __init__(self, node: Node, directory: Any) -> None:
+        self.node = node
+        self._directory = directory
+        self._background: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open_memory(cls, config: NodeConfig, now_ms: Callable[[], int]) -> EmbeddedLog:
+        """A log in RAM. What is due by the clock is done by those who use it: there is no background task, so that
+        virtual time can jump."""
+        world = Surroundings(files=MemoryFiles(), now_ms=now_ms, random_bytes=os.urandom, blocking=inline)
+        return cls(await Node.open(world, config, clean=True), None)
+
+    @classmethod
+    async def open_directory(cls, path: Path, config: NodeConfig, now_ms: Callable[[], int]) -> EmbeddedLog:
+        """Raises: DirectoryInUseError, UnsupportedFormatError, DirectoryError, LogError."""
+        from streamflow.log.storage.directory import DataDirectory
+
+        directory = await in_thread(lambda: DataDirectory.open(path))
+        try:
+            world = Surroundings(files=directory.files, now_ms=now_ms, random_bytes=os.urandom, blocking=in_thread)
+            node = await Node.open(world, config, clean=directory.clean)
+        except BaseException:
+            directory.close(clean=False)
+            raise
+        self = cls(node, directory)
+        # Whoever opens the log may close it from another task, so that no task group can span the two.
+        self._background = asyncio.get_running_loop().create_task(self._tick_often(), name="streamflow.log background")
+        return self
+
+    async def _tick_often(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                await self.node.tick()
+            except LogError as error:
+                # Whoever writes next is told as well; what is due stays due.
+                log.error("the log's background work failed", error=str(error))
+
+    async def close(self) -> None:
+        """Raises: LogError when what was written can't be made durable."""
+        if self._background is not None:
+            self._background.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._background
+        clean = False
+        try:
+            clean = await self.node.close()
+        finally:
+            if self._directory is not None:
+                self._directory.close(clean=clean)
+
+
+def parse_address(url: str) -> tuple[Path | None, NodeConfig]:
+    """The directory (None for memory) and the settings an address names.
+
+    Raises: ConfigError.
+    """
+    scheme, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    try:
+        given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise ConfigError(f"'{query}' in '{url}' isn't a list of settings; write name=value&name=value") from None
+    config = NodeConfig.parse(given)
+    if scheme == "memory":
+        return None, config
+    if not place:
+        raise ConfigError(f"'{url}' names no directory; write log://PATH, for example log://./streamflow-data")
+    return Path(unquote(place)).expanduser(), config

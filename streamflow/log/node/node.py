@@ -1,0 +1,227 @@
+"""One node of the log: owns the directory's metadata, partitions and coordinators, and what happens by the clock.
+
+Opening goes: metadata, partitions, offsets, transactions; what the last run left open is ended before anybody reads or
+writes. Everything runs on one event loop; what waits for the disk is handed to `blocking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from streamflow.event import TopicPartition
+from streamflow.log.coordinators.offsets import GroupOffsets
+from streamflow.log.coordinators.transactions import TransactionCoordinator
+from streamflow.log.errors import OffsetOutOfRangeError
+from streamflow.log.node.checkpoint import read_points, write_points
+from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
+from streamflow.log.node.effects import TransactionEffects
+from streamflow.log.node.fetch import DECODED_BYTES_MAX
+from streamflow.log.node.flusher import Blocking, Flusher
+from streamflow.log.node.groups import Groups
+from streamflow.log.node.metadata import PATH as METADATA_PATH
+from streamflow.log.node.metadata import MetadataLog
+from streamflow.log.node.producer import TransactionalProducer
+from streamflow.log.node.topics import Topics
+from streamflow.log.node.transactions import Transactions
+from streamflow.log.records import decode
+from streamflow.log.storage.files import Files
+from streamflow.log.storage.partition import Quarantine
+
+log = structlog.get_logger("streamflow.log")
+
+NODE_ID = 1
+TOPIC_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a node is given of the world: its files, the time in ms, random bytes, and how to wait for the disk."""
+
+    files: Files
+    now_ms: Callable[[], int]
+    random_bytes: Callable[[int], bytes]
+    blocking: Blocking
+
+
+class Node:
+    """Made by `open`."""
+
+    def __init__(self, world: Surroundings, config: NodeConfig, metadata: MetadataLog) -> None:
+        durable = config.flush == FLUSH_COMMIT
+        now_ms = world.now_ms
+        self.config = config
+        self.now_ms = now_ms
+        self._world = world
+        self.flusher = Flusher(world.blocking, now_ms)
+        self.topics = Topics(
+            world.files,
+            metadata,
+            self.flusher,
+            commits_flushed=durable,
+            new_id=lambda: world.random_bytes(TOPIC_ID_BYTES),
+            now_ms=now_ms,
+        )
+        offsets, coordinator = GroupOffsets(), TransactionCoordinator()
+        self.groups = Groups(offsets, self.topics, self.flusher, durable=durable, now_ms=now_ms)
+        effects = TransactionEffects(
+            coordinator, self.topics.replicas, self.flusher, offsets, durable=durable, now_ms=now_ms
+        )
+        self.transactions = Transactions(
+            coordinator,
+            effects,
+            self.topics,
+            self.flusher,
+            timeout_ms=config.transaction_timeout_ms,
+            now_ms=now_ms,
+        )
+        self._durable = durable
+        self._ticking = False
+        self._points: dict[str, int] = {}
+        self._flush_at = self._retention_at = self._checkpoint_at = now_ms()
+        self._appended_bytes = 0
+
+    def __repr__(self) -> str:
+        epoch = self.topics.metadata.leader_epoch
+        return f"<Node epoch {epoch}, {len(self.topics.replicas)} partitions, {self.transactions.coordinator!r}>"
+
+    @classmethod
+    async def open(cls, world: Surroundings, config: NodeConfig, *, clean: bool) -> Node:
+        """Opens what the files hold, or begins anew.
+
+        Args:
+            clean: the last run closed the node, so that ends needn't be checked.
+
+        Raises: LogError.
+        """
+
+        def work() -> Node:
+            points = read_points(world.files)
+            metadata = MetadataLog.open(
+                world.files,
+                NODE_ID,
+                recovery_point=points.get(METADATA_PATH, 0),
+                clean=clean,
+                now_ms=world.now_ms(),
+            )
+            node = cls(world, config, metadata)
+            node.topics.open(points, clean=clean)
+            node.groups.load()
+            return node
+
+        node = await world.blocking(work)
+        await node.transactions.recover()
+        return node
+
+    # Data
+
+    async def append(self, where: TopicPartition, data: bytes | bytearray) -> int:
+        """Appends batches outside of any transaction; returns once they are as durable as the flush policy says.
+
+        Returns: the offset of the first record. Raises: UnknownTopicError, LogError.
+        """
+        replica = self.topics.find(where)
+        info = replica.append(data, self.now_ms())
+        self._appended_bytes += len(data)
+        if self._durable:
+            await self.flusher.flush((replica,))
+        return info.base_offset
+
+    async def producer(self, transactional_id: str, *, codec: int) -> TransactionalProducer:
+        """A transactional producer; it fences the one before it under the same id."""
+        session = await self.transactions.open(transactional_id)
+        return TransactionalProducer(session, self.transactions, self.topics, self.groups, codec=codec)
+
+    def offset_for_time(self, where: TopicPartition, timestamp_ms: int) -> int:
+        """The first offset whose record is at or after the time; past the newest, the last stable offset.
+
+        Raises: UnknownTopicError, CorruptBatchError.
+        """
+        replica = self.topics.find(where)
+        end = replica.last_stable_offset
+        found = replica.log.offset_for_timestamp(timestamp_ms, end)
+        if found is None:
+            return end
+        (view, *_) = replica.log.read(found[0], 1, up_to=end)
+        columns = decode(view, DECODED_BYTES_MAX)
+        first = next(o for o, t in zip(columns.offsets, columns.timestamps, strict=True) if t >= timestamp_ms)
+        return max(first, replica.log.log_start_offset)
+
+    def delete_records(self, where: TopicPartition, before: int) -> None:
+        """Raises: UnknownTopicError, OffsetOutOfRangeError for an offset above the high watermark."""
+        replica = self.topics.find(where)
+        if not 0 <= before <= replica.high_watermark:
+            raise OffsetOutOfRangeError(str(where), before, replica.log.log_start_offset, replica.high_watermark)
+        replica.log.delete_before(before)
+
+    def accept_loss(self, where: TopicPartition) -> list[Quarantine]:
+        """Corrupt ranges of the partition are read over from now on."""
+        replica = self.topics.find(where)
+        accepted = replica.log.accept_loss()
+        replica.notify()
+        return accepted
+
+    async def delete_topic(self, name: str) -> None:
+        """With the offsets groups have of it. Raises: UnknownTopicError, InvalidTopicError, LogError."""
+        await self.topics.delete(name)
+        await self.groups.forget_topic(name)
+
+    # Time
+
+    @property
+    def due_ms(self) -> int:
+        """When `tick` has something to do."""
+        first = min(self._retention_at, self._checkpoint_at)
+        if self.config.flush == FLUSH_INTERVAL:
+            first = min(first, self._flush_at)
+        transaction = self.transactions.coordinator.deadline_ms()
+        return first if transaction is None else min(first, transaction)
+
+    async def tick(self) -> None:
+        """Does what is due by the clock: flushes, checkpoints, retention, transactions left open."""
+        now_ms = self.now_ms()
+        if self._ticking or (now_ms < self.due_ms and self._appended_bytes < self.config.checkpoint_bytes):
+            return
+        self._ticking = True
+        try:
+            await self.transactions.expire(now_ms)
+            if self.config.flush == FLUSH_INTERVAL and now_ms >= self._flush_at:
+                self._flush_at = now_ms + self.config.flush_interval_ms
+                await self.flusher.flush(self.topics.replicas.values())
+            if now_ms >= self._checkpoint_at or self._appended_bytes >= self.config.checkpoint_bytes:
+                self._checkpoint_at = now_ms + self.config.checkpoint_interval_ms
+                self._appended_bytes = 0
+                await self._checkpoint()
+            if now_ms >= self._retention_at:
+                self._retention_at = now_ms + self.config.retention_check_interval_ms
+                self.topics.apply_retention(now_ms)
+        finally:
+            self._ticking = False
+
+    async def _checkpoint(self) -> None:
+        await self.groups.compact(self.config.internal_log_bytes)
+        await self.transactions.compact(self.config.internal_log_bytes)
+        points = self.topics.points()
+        if points != self._points:
+            await self.flusher.alone(lambda: write_points(self._world.files, points))
+            self._points = points
+
+    # End
+
+    async def close(self) -> bool:
+        """Makes everything durable and closes the files. Returns: whether the next start may trust their ends."""
+        if self.flusher.failed is None:
+            await self.flusher.flush(self.topics.replicas.values())
+        clean = self.flusher.failed is None
+        logs = [r.log for r in self.topics.replicas.values()] + [self.topics.metadata.partition]
+
+        def work() -> None:
+            for partition_log in logs:
+                partition_log.close() if clean else partition_log.release()
+            if clean:
+                write_points(self._world.files, self.topics.points())
+
+        await self._world.blocking(work)
+        return clean

@@ -1,0 +1,201 @@
+"""The topics and partitions of a node.
+
+Promises: a topic exists once its records are durable. A directory is removed only because a record says that its
+topic was removed: one that no record speaks of is reported and left alone, one that is missing is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+import anyio
+import structlog
+
+from streamflow.errors import UnknownTopicError
+from streamflow.event import TopicPartition
+from streamflow.log.controller.image import TopicImage
+from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord
+from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic, create_topic, delete_topic
+from streamflow.log.errors import DirectoryError, InvalidTopicError
+from streamflow.log.model import Identity
+from streamflow.log.node.config import segment_config
+from streamflow.log.node.flusher import Flusher
+from streamflow.log.node.metadata import PATH as METADATA_PATH
+from streamflow.log.node.metadata import MetadataLog
+from streamflow.log.node.replica import Replica
+from streamflow.log.replication.leader import Leader
+from streamflow.log.storage.files import Files
+from streamflow.log.storage.partition import PartitionLog
+
+log = structlog.get_logger("streamflow.log")
+
+ROOT = "topics"
+INTERNAL_CONFIG = {"cleanup.policy": "compact", "segment.bytes": str(8 << 20)}
+NAME_IN_PATH_MAX = 200
+"""A file's name may have 255 bytes, and the topic's id takes 33."""
+
+
+def topic_path(topic: TopicImage) -> str:
+    """By name for people, by id for us: a topic re-created under its old name is another."""
+    return f"{ROOT}/{topic.name[:NAME_IN_PATH_MAX]}.{topic.topic_id.hex()}"
+
+
+class Topics:
+    """`replicas` are the partitions this node leads, which is all of them.
+
+    Args:
+        commits_flushed: a record is committed once it is durable, not once it is appended.
+        new_id: gives 16 bytes that no topic ever had.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        metadata: MetadataLog,
+        flusher: Flusher,
+        *,
+        commits_flushed: bool,
+        new_id: Callable[[], bytes],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.replicas: dict[TopicPartition, Replica] = {}
+        self.metadata = metadata
+        self._files = files
+        self._flusher = flusher
+        self._commits_flushed = commits_flushed
+        self._new_id = new_id
+        self._now_ms = now_ms
+        self._changing = anyio.Lock()
+
+    # Opening
+
+    def open(self, points: Mapping[str, int], *, clean: bool) -> None:
+        """Opens every partition there is. Blocks.
+
+        Args:
+            points: recovery points by path.
+        """
+        self._remove_leftovers()
+        for topic in self.metadata.image.topics.values():
+            self._add(self._open_logs(topic, points, clean=clean))
+
+    def _remove_leftovers(self) -> None:
+        """Finishes removals a crash cut short, and reports what nothing is known of."""
+        image = self.metadata.image
+        for name in self._files.names(ROOT):
+            _, _, id_hex = name.rpartition(".")
+            try:
+                topic_id = bytes.fromhex(id_hex)
+            except ValueError:
+                topic_id = b""
+            if topic_id in image.removed:
+                self._files.remove(f"{ROOT}/{name}")
+            elif topic_id not in image.topics_by_id:
+                log.warning("a directory of no known topic is left alone", path=f"{self._files.root}/{ROOT}/{name}")
+
+    def _open_logs(self, topic: TopicImage, points: Mapping[str, int], *, clean: bool) -> list[Replica]:
+        path = topic_path(topic)
+        config = segment_config(topic.config)
+        opened = []
+        for number, partition in enumerate(topic.partitions):
+            where, directory = TopicPartition(topic.name, number), f"{path}/{number}"
+            point = points.get(directory, 0)
+            if point and not self._files.names(directory):
+                raise DirectoryError(
+                    f"{self._files.root}/{directory} is missing, and held offsets up to {point}; put it back, or "
+                    f"remove the topic's remains and create it again"
+                )
+            identity = Identity(topic.name, UUID(bytes=topic.topic_id), number)
+            partition_log = PartitionLog.open(
+                self._files, directory, identity, config, recovery_point=point, clean=clean, now_ms=self._now_ms()
+            )
+            leader = Leader(
+                leader_epoch=partition.leader_epoch,
+                end=partition_log.log_end_offset,
+                flush_before_commit=self._commits_flushed,
+            )
+            opened.append(Replica(where, directory, partition_log, leader))
+        return opened
+
+    def _add(self, replicas: list[Replica]) -> None:
+        self.replicas.update((replica.where, replica) for replica in replicas)
+
+    # Looking up
+
+    def find(self, where: TopicPartition) -> Replica:
+        """Raises: UnknownTopicError."""
+        replica = self.replicas.get(where)
+        if replica is None:
+            self.describe(where.topic)
+            raise InvalidTopicError(f"topic '{where.topic}' has no partition {where.partition}")
+        return replica
+
+    def describe(self, name: str) -> TopicImage:
+        """Raises: UnknownTopicError."""
+        topics = self.metadata.image.topics
+        if name not in topics:
+            raise UnknownTopicError(name, list(topics))
+        return topics[name]
+
+    def points(self) -> dict[str, int]:
+        """Recovery points by path, as of now."""
+        logs = {r.path: r.log.recovery_point for r in self.replicas.values()}
+        return {**logs, METADATA_PATH: self.metadata.partition.recovery_point}
+
+    # Changing
+
+    async def create(self, new: NewTopic) -> None:
+        """Raises: TopicExistsError, InvalidTopicError, LogError."""
+        if new.name in INTERNAL_TOPICS or new.name == METADATA_TOPIC:
+            raise InvalidTopicError(f"topic '{new.name}' is the log's own; it makes it when it needs it")
+        async with self._changing:
+            await self._create(new)
+
+    async def ensure_internal(self, name: str) -> None:
+        """Creates one of the log's own topics unless it exists."""
+        if TopicPartition(name, 0) in self.replicas:
+            return
+        async with self._changing:
+            if TopicPartition(name, 0) not in self.replicas:
+                await self._create(NewTopic(name=name, config=INTERNAL_CONFIG))
+
+    async def _create(self, new: NewTopic) -> None:
+        metadata, now_ms = self.metadata, self._now_ms()
+        records = create_topic(metadata.image, new, self._new_id(), (metadata.node_id,))
+        await self._flusher.alone(lambda: metadata.write(records, now_ms))
+        metadata.apply(records)
+        topic = metadata.image.topics[new.name]
+        self._add(await self._flusher.alone(lambda: self._open_logs(topic, {}, clean=True)))
+
+    async def delete(self, name: str) -> None:
+        """Raises: UnknownTopicError, InvalidTopicError, LogError."""
+        async with self._changing:
+            metadata, now_ms = self.metadata, self._now_ms()
+            records = delete_topic(metadata.image, name)
+            topic = metadata.image.topics[name]
+            await self._flusher.alone(lambda: metadata.write(records, now_ms))
+            metadata.apply(records)
+            gone = [self.replicas.pop(w) for w in list(self.replicas) if w.topic == name]
+            for replica in gone:
+                replica.deleted = True
+                replica.notify()
+            await self._flusher.alone(lambda: self._remove(topic, gone))
+
+    def _remove(self, topic: TopicImage, gone: list[Replica]) -> None:
+        for replica in gone:
+            replica.log.release()
+        self._files.remove(topic_path(topic))
+
+    async def write(self, records: Sequence[AnyRecord]) -> None:
+        """Adds other metadata records."""
+        async with self._changing:
+            now_ms = self._now_ms()
+            await self._flusher.alone(lambda: self.metadata.write(records, now_ms))
+            self.metadata.apply(records)
+
+    def apply_retention(self, now_ms: int) -> None:
+        """Deletes old segments, never one that a reader of committed records has yet to be given."""
+        for replica in self.replicas.values():
+            if replica.log.apply_retention(now_ms, replica.last_stable_offset):
+                log.info("old records deleted", partition=str(replica.where), now_from=replica.log.log_start_offset)
