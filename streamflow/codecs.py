@@ -228,7 +228,7 @@ def _checkable(value_type: Any) -> type | tuple[type, ...] | None:
         return origin if isinstance(origin, type) else None
     if value_type is float:
         return (float, int)
-    if value_type is object or getattr(value_type, "__total__", None) is not None:
+    if value_type in (object, Any) or getattr(value_type, "__total__", None) is not None:
         return None
     return value_type
 
