@@ -168,7 +168,7 @@ class TransactionCoordinator:
         for name, transaction in unfinished.items():
             transaction.status = OUTCOME[transaction.status]
             transaction.partitions.clear()
-            effects.append(self._persist(name, transaction, transaction.status, durable=False))
+            effects.append(self._persist(name, transaction, transaction.status, durable=True))
         for transaction in self._transactions.values():
             transaction.producer_epoch += transaction.status is S.COMPLETE_COMMIT
         return effects
