@@ -135,6 +135,13 @@ class Input:
             self.buffered -= 1
             self._advance(head.offset)
             return head
+        parts = [head]
+        count = len(head)
+        while count < count_max and self._queue and isinstance(following := self._queue[0], Batch):
+            self._queue.popleft()
+            parts.append(following)
+            count += len(following)
+        head = Batch.concat(parts)
         stop = min(len(head), count_max)
         if until_ms is not None and head.timestamps[stop - 1] > until_ms:
             late = (i for i, t in enumerate(head.timestamps) if t > until_ms)

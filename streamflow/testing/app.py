@@ -59,7 +59,11 @@ class TestApp:
 
     def __enter__(self) -> TestApp:
         self._loop.run_until_complete(self._transport.open())
-        self._begin()
+        try:
+            self._begin()
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -78,9 +82,12 @@ class TestApp:
                 if stopped_by is not None and kind is None:
                     raise stopped_by
         finally:
-            self._loop.run_until_complete(self._transport.close())
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._loop.run_until_complete(self._transport.close())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
 
     def _begin(self) -> None:
         self._worker = Worker(self.app, transport=self._transport, now_ms=self._now_ms, sinks=False, sources=False)
@@ -129,8 +136,13 @@ class TestApp:
         self._wait(topic.send(value, key=key, timestamp=when, headers=headers))
 
     def send_all(self, topic: Topic, values: Iterable[Any]) -> None:
-        for value in values:
-            self.send(topic, value)
+        """Appends events one after the other, before the app sees the first."""
+
+        async def send() -> None:
+            for value in values:
+                await topic.send(value)
+
+        self._wait(send())
 
     def send_raw(self, topic: Topic, value: bytes | None, *, key: bytes | None = None) -> None:
         """Appends bytes as they are: what another program might have written."""

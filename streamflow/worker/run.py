@@ -62,10 +62,10 @@ class Sender:
         self._writer = writer
         self._counts = counts
         self._now_ms = now_ms
-        self._outlets: dict[str, Outlet] = {}
+        self._outlets: dict[TopicDecl, Outlet] = {}
 
     async def send(self, topic: TopicDecl, key: object, value: object, timestamp: int | None, headers: Headers) -> None:
-        outlet = self._outlets.setdefault(topic.name, Outlet(topic, self._counts[topic.name], 0))
+        outlet = self._outlets.setdefault(topic, Outlet(topic, self._counts[topic.name], 0))
         when = self._now_ms() if timestamp is None else timestamp
         batch = Batch([key], [value], [when], range(1), [headers] if headers else None)
         made = outlet.encode(batch, as_is=True)
