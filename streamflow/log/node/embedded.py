@@ -14,7 +14,6 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import structlog
@@ -24,6 +23,7 @@ from streamflow.log.errors import LogError
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.flusher import in_thread, inline
 from streamflow.log.node.node import Node, Surroundings
+from streamflow.log.storage.directory import DataDirectory
 from streamflow.log.storage.files import MemoryFiles
 
 log = structlog.get_logger("streamflow.log")
@@ -35,7 +35,7 @@ TICK_SECONDS = 0.5
 class EmbeddedLog:
     """Made by `open_memory` or `open_directory`."""
 
-    def __init__(self, node: Node, directory: Any) -> None:
+    def __init__(self, node: Node, directory: DataDirectory | None) -> None:
         self.node = node
         self._directory = directory
         self._background: asyncio.Task[None] | None = None
@@ -50,8 +50,6 @@ class EmbeddedLog:
     @classmethod
     async def open_directory(cls, path: Path, config: NodeConfig, now_ms: Callable[[], int]) -> EmbeddedLog:
         """Raises: DirectoryInUseError, UnsupportedFormatError, DirectoryError, LogError."""
-        from streamflow.log.storage.directory import DataDirectory
-
         directory = await in_thread(lambda: DataDirectory.open(path))
         try:
             world = Surroundings(files=directory.files, now_ms=now_ms, random_bytes=os.urandom, blocking=in_thread)
