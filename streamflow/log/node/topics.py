@@ -195,7 +195,7 @@ class Topics:
             self.metadata.apply(records)
 
     def apply_retention(self, now_ms: int) -> None:
-        """Deletes old segments, never one that a reader of committed records has yet to be given."""
+        """Deletes old segments, never one above the last stable offset."""
         for replica in self.replicas.values():
             if replica.log.apply_retention(now_ms, replica.last_stable_offset):
                 log.info("old records deleted", partition=str(replica.where), now_from=replica.log.log_start_offset)
