@@ -7,7 +7,11 @@ the type are an error, never a value of another type. Nothing is unpickled, ever
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -81,10 +85,12 @@ class _Typed:
     def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
         decode = self._decode
         values: list[Any] = []
-        add = values.append
         try:
-            for data in column:
-                add(None if data is None else decode(data))
+            if None in column:
+                for data in column:
+                    values.append(None if data is None else decode(data))
+            else:  # a list extended by a map keeps what came before the failure: its length is the failing index
+                values.extend(map(decode, column))  # type: ignore[arg-type]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             at = len(values)
             raise DecodeFailed(at) from _refused(column[at] or b"", self._type, error)
@@ -129,34 +135,21 @@ class _Raw:
 
 
 class _AnyKey:
-    """Keys of internal topics: MessagePack, so that 5 and "5" differ; a list is read back as the tuple it was."""
-
-    def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder().decode
+    """Keys of internal topics: 5 and "5" differ, and a key is read back as it was written."""
 
     def encode(self, value: Any) -> bytes | None:
-        try:
-            return None if value is None else self._encode(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise EncodeError(f"{value!r} can't be a key: {error}; use str, int, float, bytes or tuples") from error
+        return None if value is None else pack(value)
 
     def decode(self, data: bytes | None) -> Any:
         if data is None:
             return None
         try:
-            key = self._decode(data)
-        except msgspec.MsgspecError as error:
+            return unpack(data)
+        except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
             raise _refused(data, Any, error) from error
-        return hashable(key) if isinstance(key, list) else key
 
     def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
         return _decode_each(self, column)
-
-
-def hashable(key: Any) -> Any:
-    """Lists as the tuples they were before they were written."""
-    return tuple(hashable(part) for part in key) if isinstance(key, list) else key
 
 
 def _decode_each(codec: Codec, column: Sequence[bytes | None]) -> list[Any]:
@@ -219,6 +212,82 @@ def encode_key(key: Any) -> bytes | None:
         return _encode_plain(key)
     except (TypeError, ValueError, OverflowError) as error:
         raise EncodeError(f"{key!r} can't be a key: {error}; use str, int, float, bytes or tuples") from error
+
+
+# State: MessagePack that is read back as it was written, whatever it was
+
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+def _microseconds(text: str) -> timedelta:
+    return timedelta(microseconds=int(text))
+
+
+_TEXTS: dict[type, tuple[int, Callable[[Any], str], Callable[[str], Any]]] = {
+    int: (1, str, int),
+    Decimal: (2, str, Decimal),
+    datetime: (3, datetime.isoformat, datetime.fromisoformat),
+    date: (4, date.isoformat, date.fromisoformat),
+    time: (5, time.isoformat, time.fromisoformat),
+    timedelta: (6, lambda value: str(value // timedelta(microseconds=1)), _microseconds),
+    UUID: (7, str, UUID),
+}
+_GROUPS: dict[type, int] = {tuple: 16, set: 17, frozenset: 18}
+_PAIRS = 19
+
+_READERS = {code: read for code, _, read in _TEXTS.values()}
+_MAKERS: dict[int, Callable[[list[Any]], Any]] = {code: kind for kind, code in _GROUPS.items()} | {_PAIRS: dict}
+
+
+def exact(value: Any) -> Any:
+    """The value in terms that MessagePack gives back as they were: what it has no word for (tuples, sets, decimals,
+    dates, …) is tagged. `tagged_hook` is the way back.
+
+    Raises: EncodeError for a value of any other type, which would be read back as something else.
+    """
+    kind = type(value)
+    if kind in _PLAIN and not (kind is int and not -(1 << 63) <= value < 1 << 64):
+        return value
+    if kind is list:
+        return [exact(part) for part in value]
+    if kind is dict:
+        if all(type(key) is str for key in value):
+            return {key: exact(part) for key, part in value.items()}
+        return msgspec.msgpack.Ext(_PAIRS, _pack([[exact(k), exact(v)] for k, v in value.items()]))
+    if kind in _GROUPS:
+        return msgspec.msgpack.Ext(_GROUPS[kind], _pack([exact(part) for part in value]))
+    if kind in _TEXTS:
+        code, write, _ = _TEXTS[kind]
+        return msgspec.msgpack.Ext(code, write(value).encode())
+    if isinstance(value, Enum) and value == value.value:  # a StrEnum, an IntEnum: equal to what is read back
+        return exact(value.value)
+    raise EncodeError(
+        f"{value!r} would not be read back as a {kind.__name__}; keys and state are made of str, int, float, bool, "
+        "bytes, None, dates and times, Decimal, UUID, and tuples, lists, sets and dicts of them"
+    )
+
+
+def tagged_hook(code: int, data: memoryview) -> Any:
+    """For msgspec's `ext_hook`: the inverse of `exact`."""
+    if code in _READERS:
+        return _READERS[code](str(data, "utf-8"))
+    if code in _MAKERS:
+        return _MAKERS[code](_unpack(data))
+    raise ValueError(f"tag {code} isn't known; the state was written by a newer Streamflow")
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(ext_hook=tagged_hook).decode
+
+
+def pack(value: Any) -> bytes:
+    """A value of state as bytes. Raises: EncodeError for a type that wouldn't be read back as it was."""
+    return _pack(value) if type(value) is str else _pack(exact(value))
+
+
+def unpack(data: bytes) -> Any:
+    """What `pack` wrote."""
+    return _unpack(data)
 
 
 def _checkable(value_type: Any) -> type | tuple[type, ...] | None:

@@ -1,77 +1,87 @@
 """What is computed over a group of values. PURE.
 
-An aggregate folds values into an accumulator that can be written down (MessagePack), so that state survives. Values
+An aggregate folds values into an accumulator that can be written down (`codecs.pack`), so that state survives. Values
 that are None are skipped, as in SQL; `count()` alone counts events.
+
+Rules for whoever edits this: the answer depends on the order of the values, never on how they were cut into calls of
+`add_many` or on where the accumulator was written down and read back. An accumulator is replaced, not edited: one
+that failed half way must leave the old one whole.
 """
 
 from __future__ import annotations
 
 import builtins
+import copy
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
 from functools import reduce
-from operator import add
+from hashlib import blake2b
+from operator import add, itemgetter
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
+from streamflow.codecs import exact
 from streamflow.errors import ConfigError
-
-Field = str | Callable[[Any], Any] | None
-
-
-def reader(field: Field) -> Callable[[Any], Any] | None:
-    """How to read a field: None for the value itself."""
-    if field is None or callable(field):
-        return field
-
-    def read(value: Any) -> Any:
-        return value[field] if isinstance(value, Mapping) else getattr(value, field)
-
-    return read
+from streamflow.operators.base import OperatorFailed
+from streamflow.operators.fields import Field, holds_records, reader
 
 
 class Aggregate:
-    """One column of a result. `result` is its type; `initial` the accumulator of no values."""
+    """One column of a result, computed from one `field` of the values."""
 
     result: Any = Any
-    initial: Any = None
+    """Type of the result where the field's type isn't known."""
 
     def __init__(self, field: Field = None) -> None:
-        self._read = reader(field)
+        self.field = field
 
-    def column(self, values: Sequence[Any]) -> list[Any]:
-        """The field of each value that has one."""
-        read = self._read
-        if read is None:
-            return [v for v in values if v is not None]
-        return [r for v in values if (r := read(v)) is not None]
+    def initial(self) -> Any:
+        """The accumulator of no values."""
+        return None
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        """The accumulator with these values in it."""
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        """The accumulator with these in it: fields of values, at least one, none of them None."""
         raise NotImplementedError
 
     def merge(self, left: Any, right: Any) -> Any:
-        """The accumulator of both."""
+        """The accumulator of both, the values of `left` having come first."""
         raise NotImplementedError
 
     def value(self, acc: Any) -> Any:
         """What the accumulator comes to."""
         return acc
 
+    def result_of(self, field_type: Any) -> Any:
+        """Type of the result, by the field's type (Any where it isn't known)."""
+        return self.result
+
+    # State
+
+    def kept(self, field_type: Any) -> Any:
+        """The type an accumulator is read back as; Any where `plain` says all there is to say."""
+        return Any
+
+    def plain(self, acc: Any, field_type: Any) -> Any:
+        """The accumulator in MessagePack's terms. Raises: EncodeError where it wouldn't be read back as it was."""
+        return exact(acc)
+
 
 class Count(Aggregate):
     result = int
-    initial = 0
 
     def __init__(self, field: Field = None) -> None:
         super().__init__(field)
         self.all = field is None
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        return acc + len(values) if self.all else acc + len(self.column(values))
+    def initial(self) -> Any:
+        return 0
+
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        return acc + len(column)
 
     def merge(self, left: Any, right: Any) -> Any:
         return left + right
@@ -80,61 +90,82 @@ class Count(Aggregate):
 class Sum(Aggregate):
     """Of nothing: None."""
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        column = self.column(values)
-        return _plus(acc, column) if column else acc
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        return _plus(acc, column)
 
     def merge(self, left: Any, right: Any) -> Any:
         if left is None or right is None:
             return right if left is None else left
         return left + right
 
+    def result_of(self, field_type: Any) -> Any:
+        if field_type is bool:
+            return int | None
+        return field_type | None if field_type in (int, float, Decimal, timedelta) else Any
+
 
 class Extreme(Aggregate):
-    """The least or the greatest; of nothing, None."""
+    """The least or the greatest, the first of equals; of nothing, None."""
 
     def __init__(self, field: Field, pick: Callable[..., Any]) -> None:
         super().__init__(field)
         self._pick = pick
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        column = self.column(values)
-        if not column:
-            return acc
-        best = self._pick(column)
-        return best if acc is None else self._pick(acc, best)
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        return self._pick(column if acc is None else (acc, *column))
 
     def merge(self, left: Any, right: Any) -> Any:
         if left is None or right is None:
             return right if left is None else left
         return self._pick(left, right)
 
+    def result_of(self, field_type: Any) -> Any:
+        return field_type if field_type is Any else field_type | None
+
+    def kept(self, field_type: Any) -> Any:
+        return field_type | None if holds_records(field_type) else Any
+
+    def plain(self, acc: Any, field_type: Any) -> Any:
+        return acc if holds_records(field_type) else exact(acc)
+
 
 class Mean(Aggregate):
     result = float | None
-    initial = (0, 0)
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        column = self.column(values)
-        return (acc[0] + len(column), _plus(acc[1], column)) if column else acc
+    def initial(self) -> Any:
+        return (0, None)
+
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        return (acc[0] + len(column), _plus(acc[1], column))
 
     def merge(self, left: Any, right: Any) -> Any:
+        if not left[0] or not right[0]:
+            return left if left[0] else right
         return (left[0] + right[0], left[1] + right[1])
 
     def value(self, acc: Any) -> Any:
         return acc[1] / acc[0] if acc[0] else None
 
+    def result_of(self, field_type: Any) -> Any:
+        return field_type | None if field_type in (Decimal, timedelta) else self.result
+
+    def plain(self, acc: Any, field_type: Any) -> Any:
+        return [acc[0], exact(acc[1])]
+
 
 class Collect(Aggregate):
     result = list[Any]
-    initial = ()
 
     def __init__(self, field: Field, limit: int) -> None:
         super().__init__(field)
         self._limit = limit
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        return [*acc, *self.column(values)][: self._limit]
+    def initial(self) -> Any:
+        return []
+
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        room = self._limit - len(acc)
+        return [*acc, *column[:room]] if room > 0 else acc
 
     def merge(self, left: Any, right: Any) -> Any:
         return [*left, *right][: self._limit]
@@ -142,30 +173,58 @@ class Collect(Aggregate):
     def value(self, acc: Any) -> Any:
         return list(acc)
 
+    def result_of(self, field_type: Any) -> Any:
+        return list[field_type]
+
+    def kept(self, field_type: Any) -> Any:
+        return list[field_type] if holds_records(field_type) else Any
+
+    def plain(self, acc: Any, field_type: Any) -> Any:
+        return acc if holds_records(field_type) else exact(acc)
+
 
 class TopK(Aggregate):
-    """The `k` greatest, greatest first; by `by`, or by themselves."""
+    """The `k` greatest, greatest first, the first of equals first; by `by`, or by themselves."""
 
     result = list[Any]
-    initial = ()
 
     def __init__(self, k: int, field: Field, by: Field) -> None:
-        super().__init__(field)
         self._k = k
-        self._by = reader(by)
+        self._found = field
+        self._ranked_by_itself = by is None
+        read, rank = reader(field), reader(by)
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        by, read = self._by, self._read
-        found = [v if read is None else read(v) for v in values]
-        ranks = found if by is None else [by(v) for v in values]
-        rows = [[r, f] for r, f in zip(ranks, found, strict=True) if r is not None]
-        return self.merge(acc, rows)
+        def pair(value: Any) -> Any:
+            found = read(value)
+            place = found if by is None else rank(value)
+            return None if place is None else (place, found)
+
+        super().__init__(pair)
+
+    def initial(self) -> Any:
+        return []
+
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        return self.merge(acc, column)
 
     def merge(self, left: Any, right: Any) -> Any:
-        return heapq.nlargest(self._k, [*left, *right], key=lambda row: row[0])
+        return heapq.nlargest(self._k, [*left, *right], key=itemgetter(0))
 
     def value(self, acc: Any) -> Any:
         return [row[1] for row in acc]
+
+    def result_of(self, field_type: Any) -> Any:
+        return list[field_type]
+
+    def kept(self, field_type: Any) -> Any:
+        if not holds_records(field_type):
+            return Any
+        return list[tuple[field_type if self._ranked_by_itself else Any, field_type]]
+
+    def plain(self, acc: Any, field_type: Any) -> Any:
+        if not holds_records(field_type):
+            return [[exact(rank), exact(found)] for rank, found in acc]
+        return acc if self._ranked_by_itself else [[exact(rank), found] for rank, found in acc]
 
 
 HLL_PRECISION = 12
@@ -178,15 +237,17 @@ class ApproxDistinct(Aggregate):
     """How many different values, by HyperLogLog; few of them are counted by linear counting."""
 
     result = int
-    initial = b""
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        registers = bytearray(acc) if acc else bytearray(1 << HLL_PRECISION)
-        for value in set(map(_hash_key, self.column(values))):
-            mixed = _mix64(crc32(value) | crc32(value, 0x9E3779B9) << 32)
-            at = mixed >> (64 - HLL_PRECISION)
-            rest = mixed << HLL_PRECISION & 0xFFFFFFFFFFFFFFFF
-            rank = 64 - rest.bit_length() + 1
+    def initial(self) -> Any:
+        return b""
+
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        registers = bytearray(acc or 1 << HLL_PRECISION)
+        for key in set(map(_hash_key, column)):
+            # Not CRC-32, twice or otherwise: it is linear, so a second seed adds nothing to its 32 bits.
+            hashed = int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
+            at = hashed >> (64 - HLL_PRECISION)
+            rank = 65 - HLL_PRECISION - (hashed & (1 << 64 - HLL_PRECISION) - 1).bit_length()
             if rank > registers[at]:
                 registers[at] = rank
         return bytes(registers)
@@ -201,31 +262,53 @@ class ApproxDistinct(Aggregate):
             return 0
         m = len(acc)
         zeros = acc.count(0)
-        estimate = 0.7213 / (1 + 1.079 / m) * m * m / math.fsum(2.0**-r for r in acc)
+        sum_of_powers, counted, rank = float(zeros), zeros, 0
+        while counted < m:
+            rank += 1
+            at_rank = acc.count(rank)
+            counted += at_rank
+            sum_of_powers += at_rank * 2.0**-rank
+        estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum_of_powers
         if estimate <= 2.5 * m and zeros:
             estimate = m * math.log(m / zeros)
         return round(estimate)
 
 
 class Fold(Aggregate):
-    """A user's own. The accumulator must be plain data: numbers, text, bytes, lists, dicts."""
+    """A user's own."""
 
     def __init__(
         self, initial: Any, step: Callable[[Any, Any], Any], result: Callable[[Any], Any] | None, type: Any
     ) -> None:
         super().__init__(None)
-        self.initial = initial
         self.result = type
+        self._initial = initial
         self._step = step
-        self._result = result
+        self._shown = result
 
-    def add_many(self, acc: Any, values: Sequence[Any]) -> Any:
-        for value in values:
-            acc = self._step(acc, value)
+    def initial(self) -> Any:
+        return copy.deepcopy(self._initial)
+
+    def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
+        done = 0
+        try:
+            for value in column:
+                acc = self._step(acc, value)
+                done += 1
+        except Exception as error:
+            raise OperatorFailed(done) from error
         return acc
 
     def value(self, acc: Any) -> Any:
-        return acc if self._result is None else self._result(acc)
+        return acc if self._shown is None else self._shown(acc)
+
+    def kept(self, field_type: Any) -> Any:
+        own = type(self._initial)
+        return own if holds_records(own) else Any
+
+    def plain(self, acc: Any, field_type: Any) -> Any:
+        own = type(self._initial)
+        return acc if holds_records(own) and isinstance(acc, own) else exact(acc)
 
 
 def count(field: Field = None) -> Aggregate:
@@ -234,14 +317,17 @@ def count(field: Field = None) -> Aggregate:
 
 
 def sum(field: Field = None) -> Aggregate:
+    """The sum, added in the order of the events; of nothing, None."""
     return Sum(field)
 
 
 def min(field: Field = None) -> Aggregate:
+    """The least; of nothing, None."""
     return Extreme(field, builtins.min)
 
 
 def max(field: Field = None) -> Aggregate:
+    """The greatest; of nothing, None."""
     return Extreme(field, builtins.max)
 
 
@@ -251,12 +337,12 @@ def mean(field: Field = None) -> Aggregate:
 
 
 def collect(field: Field = None, *, limit: int = 1_000) -> Aggregate:
-    """The first `limit` values, as a list."""
+    """The first `limit` values, as a list. Raises: ConfigError for a limit below 1."""
     return Collect(field, _positive("collect(limit=…)", limit))
 
 
 def top_k(k: int, field: Field = None, *, by: Field = None) -> Aggregate:
-    """The `k` greatest values of `field`, greatest first: by `by`, or by themselves."""
+    """The `k` greatest values of `field`, greatest first: by `by`, or by themselves. Raises: ConfigError for k < 1."""
     return TopK(_positive("top_k", k), field, by)
 
 
@@ -272,8 +358,12 @@ def fold(
     result: Callable[[Any], Any] | None = None,
     type: Any = Any,
 ) -> Aggregate:
-    """An aggregate of your own: `add(accumulator, value)` gives the next accumulator (it doesn't edit the one it was
-    given), `result(accumulator)` what is shown of it, `type` the type of that."""
+    """An aggregate of your own.
+
+    `add(accumulator, value)` gives the next accumulator and doesn't edit the one it was given; `result(accumulator)`
+    is what is shown of it, `type` the type of that. An accumulator is a record, or made of numbers, text, bytes,
+    dates, tuples, lists, sets and dicts.
+    """
     return Fold(initial, add, result, type)
 
 
@@ -286,10 +376,3 @@ def _positive(what: str, n: int) -> int:
 def _plus(acc: Any, column: Sequence[Any]) -> Any:
     """Added one by one, not by `sum`: its rounding of floats would depend on how the stream was cut into batches."""
     return reduce(add, column) if acc is None else reduce(add, column, acc)
-
-
-def _mix64(x: int) -> int:
-    """splitmix64's finisher: every bit of the input moves every bit of the output."""
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
-    x = (x ^ x >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
-    return x ^ x >> 31

@@ -141,8 +141,6 @@ class PartitionLog:
         self._bases = bases
         if not bases:
             self._add_segment(self.log_start_offset)
-            self._segments[0].sync()
-            files.sync_directory(path)
         else:
             self._recover(recovery_point, clean)
         self.recovery_point = self.log_end_offset
@@ -237,7 +235,6 @@ class PartitionLog:
         segment.next_offset = after
         if last:
             self._add_segment(after)
-            self._files.sync_directory(self._path)
 
     def _unreadable(self, segment: Segment, recovery_point: int, *, last: bool) -> None:
         """A segment whose own header doesn't verify."""
@@ -391,13 +388,14 @@ class PartitionLog:
         self.flush()
         self._segments[-1].save_index()
         self._add_segment(self.log_end_offset)
-        self._files.sync_directory(self._path)
         self._save_state()
         self._rolled_ms = now_ms
 
     def _add_segment(self, base_offset: int) -> None:
         segment = Segment(self._files, self._path, self.identity, base_offset, self.config.index_interval_bytes)
         segment.create()
+        segment.sync()
+        self._files.sync_directory(self._path)
         self._segments.append(segment)
         self._bases.append(base_offset)
 
