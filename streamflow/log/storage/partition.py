@@ -3,9 +3,10 @@
 Promises:
 
 - Append and seek cost the same however much is stored: a bisection, and one write or a read of what is asked for.
-- What was flushed is there after any crash, byte for byte and in order. After an unclean stop a torn tail above the
-  recovery point is cut; anything else that doesn't verify is quarantined: kept where it is, reported, never read as
-  records, never silently skipped. What follows it stays readable.
+- What was flushed is there after any crash, byte for byte and in order. After an unclean stop a torn tail is cut where
+  nothing says that it was flushed: neither the recovery point nor a batch behind it. Anything else that doesn't verify
+  is quarantined: kept where it is, reported, never read as records, never silently skipped. What follows it stays
+  readable.
 - Every read is verified against checksums that cover the batch's identity and place as well as its bytes.
 """
 
@@ -212,11 +213,7 @@ class PartitionLog:
         for found in segment.scan():
             if isinstance(found, Stored):
                 self._learn(found.header, found.data)
-            elif found.next_offset is not None:
-                self._quarantine(segment, found)
-            elif not last or found.offset < recovery_point:
-                tail = found
-            else:
+            elif last and max(recovery_point, segment.durable_behind(found)) <= found.offset:
                 log.warning(
                     "torn tail cut: what was written last and not flushed",
                     partition=str(self.identity),
@@ -224,6 +221,10 @@ class PartitionLog:
                     bytes=segment.file.size() - found.position,
                 )
                 segment.cut(found.position)
+            elif found.next_offset is not None:
+                self._quarantine(segment, found)
+            else:
+                tail = found
         if tail is not None:
             self._keep_tail(segment, tail, last=last)
         segment.sync()
@@ -342,7 +343,7 @@ class PartitionLog:
             offset += header.last_offset_delta + 1
             at += header.size
         self._roll_if_due(len(data), now_ms)
-        self._segments[-1].append(placed)
+        self._segments[-1].append(placed, self.recovery_point)
         for header, batch in placed:
             self._learn(header, batch)
         return AppendInfo(first, offset - 1, max(h.max_timestamp for h, _ in placed))

@@ -1,9 +1,10 @@
 """One append-only file of record batches.
 
-    header (64 bytes) | frame | frame | …          frame: previous check u32 | check u32 | batch v2
+    header (64 bytes) | frame | frame | …          frame: previous check u32 | check u32 | unflushed u32 | batch v2
 
-The check is the CRC of the topic's id, the partition and the batch's first 21 bytes (base offset, length, leader
-epoch, magic, the batch's own CRC), seeded with the check before it. With the batch's CRC over the rest, every byte is
+The check is the CRC of the topic's id, the partition, how many offsets before the batch weren't durable when it was
+written, and the batch's first 21 bytes (base offset, length, leader epoch, magic, the batch's own CRC), seeded with the
+check before it. With the batch's CRC over the rest, every byte is
 covered once, and a batch that was misplaced, dropped or kept from an older copy of the file breaks the chain. Clients
 see batches without frames.
 
@@ -27,14 +28,16 @@ from streamflow.log.records import HEADER_BYTES, LENGTH_BYTES, MAGIC, BatchHeade
 from streamflow.log.storage.files import File, Files
 
 FORMAT = 1
-FRAME_BYTES = 8
+FRAME_BYTES = 12
 CHECKED_BYTES = 21
 READ_BYTES = 256 * 1024
 """Of a scan's reads."""
 NO_TIMESTAMP = -(2**63)
 
 _HEADER = struct.Struct(">4sHxxi16sqI")
-_FRAME = struct.Struct(">II")
+_FRAME = struct.Struct(">III")
+_UNFLUSHED = struct.Struct(">I")
+UNFLUSHED_MAX = 2**32 - 1
 _INDEX = struct.Struct(">4sHxxqqqII")
 _HEADER_SIZE = 64
 
@@ -52,12 +55,13 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A sound batch, where it stands, and its check."""
+    """A sound batch, where it stands, and its check. Offsets below `durable` were when it was written."""
 
     header: BatchHeader
     data: memoryview
     position: int
     check: int
+    durable: int
 
 
 def segment_path(directory: str, base_offset: int, suffix: str = "log") -> str:
@@ -137,20 +141,22 @@ class Segment:
 
     # Writing
 
-    def append(self, batches: list[tuple[BatchHeader, memoryview]]) -> None:
-        """Stamped batches, in one write. Raises: LogError; the segment is as it was then."""
+    def append(self, batches: list[tuple[BatchHeader, memoryview]], durable: int) -> None:
+        """Stamped batches, in one write; offsets below `durable` are by now. Raises: LogError; the segment is as it was
+        then."""
         parts: list[bytes | memoryview] = []
         check, size = self._check, self.size
-        for _, data in batches:
-            previous, check = check, self._checked(data, check)
-            parts += [_FRAME.pack(previous, check), data]
+        for header, data in batches:
+            unflushed = min(header.base_offset - durable, UNFLUSHED_MAX)
+            previous, check = check, self._checked(data, check, unflushed)
+            parts += [_FRAME.pack(previous, check, unflushed), data]
         self.file.write(size, b"".join(parts))
         for header, _ in batches:
             self._note(header, self.size)
         self._check = check
 
-    def _checked(self, data: memoryview, previous: int) -> int:
-        return crc32c(data[:CHECKED_BYTES], crc32c(self._who, previous))
+    def _checked(self, data: memoryview, previous: int, unflushed: int) -> int:
+        return crc32c(data[:CHECKED_BYTES], crc32c(_UNFLUSHED.pack(unflushed), crc32c(self._who, previous)))
 
     def _note(self, header: BatchHeader, position: int) -> None:
         """A sound batch stands at `position`."""
@@ -165,6 +171,8 @@ class Segment:
     def cut(self, position: int) -> None:
         """Forgets what stands at `position` and behind. The index and the chain are made anew by a scan."""
         self.file.truncate(position)
+        self.size = min(self.size, position)
+        self.damages = [d for d in self.damages if d.position < position]
 
     def keep_tail(self) -> None:
         """Counts the damaged bytes at the end as the segment's: they are kept, and reads run into them."""
@@ -216,9 +224,9 @@ class Segment:
                     return
                 position, previous, expected = damage.next_position, None, damage.next_offset
                 continue
-            header, check = found
+            header, check, durable = found
             data = buffer[at + FRAME_BYTES : at + FRAME_BYTES + header.size]
-            yield Stored(header, data, position, check)
+            yield Stored(header, data, position, check, durable)
             position, previous, expected = position + FRAME_BYTES + header.size, check, header.last_offset + 1
 
     @staticmethod
@@ -229,21 +237,21 @@ class Segment:
         (length,) = struct.unpack_from(">i", buffer, at + FRAME_BYTES + 8)
         return FRAME_BYTES + LENGTH_BYTES + length if 0 <= length < 2**30 else FRAME_BYTES + HEADER_BYTES
 
-    def _sound(self, buffer: memoryview, at: int, previous: int | None) -> tuple[BatchHeader, int] | str:
-        """The batch at `at` and its check; what is wrong with it otherwise."""
+    def _sound(self, buffer: memoryview, at: int, previous: int | None) -> tuple[BatchHeader, int, int] | str:
+        """The batch at `at`, its check, and what was durable before it; what is wrong with it otherwise."""
         if len(buffer) - at < FRAME_BYTES + HEADER_BYTES:
             return "it is cut short"
-        before, check = _FRAME.unpack_from(buffer, at)
+        before, check, unflushed = _FRAME.unpack_from(buffer, at)
         if previous is not None and before != previous:
             return "it doesn't follow the batch before it"
-        if check != self._checked(buffer[at + FRAME_BYTES : at + FRAME_BYTES + CHECKED_BYTES], before):
+        if check != self._checked(buffer[at + FRAME_BYTES : at + FRAME_BYTES + CHECKED_BYTES], before, unflushed):
             return "its frame fails the checksum"
         try:
             header = parse_header(buffer, at + FRAME_BYTES)
             check_crc(buffer, header, at + FRAME_BYTES)
         except CorruptBatchError as error:
             return str(error)
-        return header, check
+        return header, check, header.base_offset - unflushed
 
     def _damaged(self, position: int, expected: int | None, reason: str) -> Damage:
         """Looks behind the damage for the next sound batch: any position whose frame and batch verify."""
@@ -263,6 +271,12 @@ class Segment:
         damage = Damage(first, position, reason, next_offset, next_position)
         self.damages.append(damage)
         return damage
+
+    def durable_behind(self, damage: Damage) -> int:
+        """What the sound batches behind the damage say was durable when they were written; 0 when there are none. If
+        that isn't above the damage, it may be of records that the disk, losing power, wrote out of order."""
+        found = self.walk(damage.next_position) if damage.next_offset is not None else ()
+        return max((f.durable for f in found if isinstance(f, Stored)), default=0)
 
     def _expected_at(self, position: int) -> int:
         """Which offset should begin at a position that an index entry names."""

@@ -175,6 +175,35 @@ def test_corruption_below_the_recovery_point_is_never_cut_even_at_the_end() -> N
     assert read_all(again, 20) == wanted(20, 25)
 
 
+def garbled(files: MemoryFiles, offset: int) -> None:
+    """Flips a bit of the batch of five at `offset`."""
+    content = files.content[f"{DIRECTORY}/{0:020d}.log"]
+    content[content.index(f"value-{offset}".encode())] ^= 1
+
+
+def test_a_hole_in_what_was_never_flushed_is_cut_with_what_is_behind_it() -> None:
+    files = MemoryFiles()
+    partition = filled(files, 2, config=SegmentConfig())
+    partition.flush()
+    for n in range(2, 5):
+        partition.append(batch(n * 5), leader_epoch=1, now_ms=0)
+    garbled(files, 10)
+    again = opened(files, config=SegmentConfig())
+    assert again.quarantined == []
+    assert read_all(again) == wanted(0, 10)
+
+
+def test_a_hole_that_a_batch_behind_it_knows_was_flushed_is_quarantined() -> None:
+    files = MemoryFiles()
+    partition = filled(files, 3, config=SegmentConfig())
+    partition.flush()
+    partition.append(batch(15), leader_epoch=1, now_ms=0)
+    garbled(files, 10)
+    again = opened(files, config=SegmentConfig(), recovery_point=0)
+    assert [(q.first_offset, q.next_offset) for q in again.quarantined] == [(10, 15)]
+    assert again.log_end_offset == 20
+
+
 def test_an_accepted_loss_is_read_over_from_then_on() -> None:
     files = MemoryFiles()
     filled(files, 6, config=SegmentConfig()).close()
