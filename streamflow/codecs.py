@@ -236,7 +236,7 @@ _GROUPS: dict[type, int] = {tuple: 16, set: 17, frozenset: 18}
 _PAIRS = 19
 
 _READERS = {code: read for code, _, read in _TEXTS.values()}
-_MAKERS: dict[int, Callable[[list[Any]], Any]] = {code: kind for kind, code in _GROUPS.items()} | {_PAIRS: dict}
+_MAKERS: dict[int, Callable[[list[Any]], Any]] = {16: tuple, 17: set, 18: frozenset, 19: dict}
 
 
 def exact(value: Any) -> Any:

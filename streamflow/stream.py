@@ -135,8 +135,12 @@ class Stream:
 
     def aggregate(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
         """A running row for each key: `key` and one field an aggregate, emitted whenever it changed."""
-        row = result_type(self._row_name(name), aggregates, windowed=False)
-        return self._operator("totals", lambda _: KeyedAggregate(dict(aggregates), row), row, name=name)
+        row = result_type(self._row_name(name), aggregates, windowed=False, value_type=self.type)
+
+        def make(_: list[Any]) -> Operator:
+            return KeyedAggregate(dict(aggregates), row, value_type=self.type)
+
+        return self._operator("totals", make, row, name=name)
 
     def join(
         self,
@@ -232,10 +236,10 @@ class Windowed:
         False. Records too late for every window they belong to are counted (`late` in the worker's figures).
         """
         stream, spec, grace_ms = self._stream, self._spec, self._grace_ms
-        row = result_type(stream._row_name(name), aggregates, windowed=True)
+        row = result_type(stream._row_name(name), aggregates, windowed=True, value_type=stream.type)
 
         def make(_: list[Any]) -> Operator:
-            return WindowAggregate(spec, grace_ms, dict(aggregates), row, emit=emit)
+            return WindowAggregate(spec, grace_ms, dict(aggregates), row, emit=emit, value_type=stream.type)
 
         return stream._operator("windows", make, row, name=name)
 

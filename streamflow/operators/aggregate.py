@@ -31,13 +31,13 @@ from streamflow.operators.fields import Field, holds_records, reader
 
 
 class Aggregate:
-    """One column of a result, computed from one `field` of the values."""
+    """One column of a result. `field` is what it reads of each value, `of` the field whose type its result has."""
 
     result: Any = Any
     """Type of the result where the field's type isn't known."""
 
     def __init__(self, field: Field = None) -> None:
-        self.field = field
+        self.field = self.of = field
 
     def initial(self) -> Any:
         """The accumulator of no values."""
@@ -190,7 +190,6 @@ class TopK(Aggregate):
 
     def __init__(self, k: int, field: Field, by: Field) -> None:
         self._k = k
-        self._found = field
         self._ranked_by_itself = by is None
         read, rank = reader(field), reader(by)
 
@@ -200,6 +199,7 @@ class TopK(Aggregate):
             return None if place is None else (place, found)
 
         super().__init__(pair)
+        self.of = field
 
     def initial(self) -> Any:
         return []
@@ -219,7 +219,8 @@ class TopK(Aggregate):
     def kept(self, field_type: Any) -> Any:
         if not holds_records(field_type):
             return Any
-        return list[tuple[field_type if self._ranked_by_itself else Any, field_type]]
+        rank_type: Any = field_type if self._ranked_by_itself else Any
+        return list[tuple[rank_type, field_type]]
 
     def plain(self, acc: Any, field_type: Any) -> Any:
         if not holds_records(field_type):

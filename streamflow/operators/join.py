@@ -8,7 +8,8 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from streamflow.event import Batch
-from streamflow.operators.base import Operator, OperatorFailed
+from streamflow.operators.base import Operator
+from streamflow.operators.stateless import apply
 
 L = TypeVar("L")
 R = TypeVar("R")
@@ -35,14 +36,8 @@ class JoinTable(Operator):
         self._how = how
 
     def on_batch(self, batch: Batch, side: int = 0) -> Batch | None:
-        rows = [self._lookup(key) for key in batch.keys]
+        rows = apply(self._lookup, batch.keys)
         if self._how == "inner" and None in rows:
-            mask = [row is not None for row in rows]
-            batch = batch.select(mask)
+            batch = batch.select([row is not None for row in rows])
             rows = [row for row in rows if row is not None]
-        values: list[Any] = []
-        try:
-            values.extend(map(self._merge, batch.values, rows))
-        except Exception as error:
-            raise OperatorFailed(len(values)) from error
-        return batch.with_values(values)
+        return batch.with_values(apply(self._merge, batch.values, rows))

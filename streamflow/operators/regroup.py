@@ -40,10 +40,11 @@ def split_marks(batch: Batch) -> list[Batch | Mark]:
     for at, headers in enumerate(batch.headers):
         if not headers or headers[0][0] != WATERMARK_HEADER:
             continue
+        data = headers[0][1]
+        if data is None or len(data) != _FORMAT.size or batch.keys[at] is not None or batch.values[at] is not None:
+            continue  # an event that somebody gave a header of this name: headers travel along
         if at > start:
             items.append(batch.slice(start, at))
-        data = headers[0][1]
-        assert data is not None, "a mark carries a watermark"
         items.append(decode_watermark(data, batch.offsets[at]))
         start = at + 1
     if start < len(batch):

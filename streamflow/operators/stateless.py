@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from streamflow.event import Batch
 from streamflow.operators.base import Operator, OperatorFailed
 
 
-def apply(fn: Callable[[Any], Any], column: Sequence[Any]) -> list[Any]:
-    """`fn` of each value, in order. Raises: OperatorFailed naming the one it raised on."""
+def apply(fn: Callable[..., Any], *columns: Sequence[Any]) -> list[Any]:
+    """`fn` of each row of these columns, in order. Raises: OperatorFailed naming the one it raised on."""
     results: list[Any] = []
     try:
         # Growing a list by a map keeps what was made before the failure: its length is the failing index.
-        results.extend(map(fn, column))
+        results.extend(map(fn, *columns))
     except Exception as error:
         raise OperatorFailed(len(results)) from error
+    if len(results) < len(columns[0]):  # a map takes StopIteration for its end: events would be lost without a word
+        raise OperatorFailed(len(results)) from RuntimeError("StopIteration: next() of nothing; give it a default")
     return results
 
 
@@ -62,14 +65,18 @@ class FlatMap(Operator):
 
     def on_batch(self, batch: Batch, side: int = 0) -> Batch | None:
         lists = apply(lambda value: list(self._fn(value)), batch.values)
-        at = [n for n, values in enumerate(lists) for _ in values]
+        counts = list(map(len, lists))
+
+        def spread(column: Sequence[Any]) -> list[Any]:
+            return list(chain.from_iterable(map(repeat, column, counts)))
+
         return Batch(
-            [batch.keys[n] for n in at],
-            [value for values in lists for value in values],
-            [batch.timestamps[n] for n in at],
-            [batch.offsets[n] for n in at],
-            None if batch.headers is None else [batch.headers[n] for n in at],
-            None if batch.watermarks is None else [batch.watermarks[n] for n in at],
+            spread(batch.keys),
+            list(chain.from_iterable(lists)),
+            spread(batch.timestamps),
+            spread(batch.offsets),
+            None if batch.headers is None else spread(batch.headers),
+            None if batch.watermarks is None else spread(batch.watermarks),
         )
 
 

@@ -24,9 +24,8 @@ class WatermarkTracker:
             return []
         disorder = self._disorder_ms
         reached = [t - disorder for t in timestamps] if disorder else timestamps
-        newest = max(reached)
-        if newest >= TIMESTAMP_MS_MAX:  # one record's nonsense must not end time for its partition
-            reached = [t if t < TIMESTAMP_MS_MAX else START_MS for t in reached]
+        if max(timestamps) >= TIMESTAMP_MS_MAX:  # one record's nonsense must not end time for its partition
+            reached = [t - disorder if t < TIMESTAMP_MS_MAX else START_MS for t in timestamps]
         running = list(accumulate(reached, max, initial=self.watermark_ms))[1:]
         self.watermark_ms = running[-1]
         return running

@@ -4,12 +4,12 @@ Windows are aligned to the epoch. A window is complete once the watermark has pa
 then emitted once, as final, and forgotten. An event is late for a window that is complete when it is read; late for
 all its windows, it is counted in `late_records` and otherwise ignored.
 
-Invariant: `_ends[end]` names exactly the windows in `_state` that end there, so closing looks at nothing else.
+Windows that begin together end together: `_windows` holds them by their start, so closing looks at nothing else.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,19 +18,20 @@ from typing import Any, Literal
 import msgspec
 from sortedcontainers import SortedDict
 
-from streamflow.codecs import hashable
+from streamflow.codecs import exact, pack, unpack
 from streamflow.errors import ConfigError
 from streamflow.event import TIMESTAMP_MS_MAX, Batch
-from streamflow.operators.aggregate import Aggregate, Count
+from streamflow.operators.accumulate import Accs, Accumulators, row_type
+from streamflow.operators.aggregate import Aggregate
 from streamflow.operators.base import Change, Operator
 from streamflow.operators.watermark import START_MS
 from streamflow.schedule import Duration, duration_ms
 
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder().decode
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATE = _pack("late")
+_FOREVER = 2 * TIMESTAMP_MS_MAX
+_LATE = pack("late")
+_encode = msgspec.msgpack.Encoder().encode
+_NO_KEYS: Mapping[Any, Accs] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +60,18 @@ def hopping(size: Duration, step: Duration) -> WindowSpec:
     return WindowSpec(size_ms, step_ms)
 
 
-def result_type(name: str, aggregates: Mapping[str, Aggregate], *, windowed: bool) -> Any:
+def result_type(name: str, aggregates: Mapping[str, Aggregate], *, windowed: bool, value_type: Any = Any) -> Any:
     """The type of a result: `key`, for windows `start`, `end` and `final`, then one field an aggregate.
 
-    Raises: ConfigError for an aggregate that bears one of these names, or when there is none.
+    Raises: ConfigError for an aggregate that bears one of these names, or reads a field that values of this type don't
+        have, or when there is none.
     """
-    own: list[tuple[str, Any]] = [("key", Any)]
-    if windowed:
-        own += [("start", datetime), ("end", datetime), ("final", bool)]
-    if not aggregates:
-        raise ConfigError("aggregate() computes nothing; name at least one, e.g. aggregate(n=sf.count())")
-    for field in aggregates:
-        if field in dict(own):
-            raise ConfigError(f"aggregate '{field}' bears the name of a result's own field; call it something else")
-    return msgspec.defstruct(name, [*own, *((f, a.result) for f, a in aggregates.items())], frozen=True)
+    bounds = [("start", datetime), ("end", datetime), ("final", bool)] if windowed else []
+    return row_type(name, [("key", Any), *bounds], aggregates, value_type)
 
 
 class WindowAggregate(Operator):
-    """Aggregates by key and window."""
-
-    replayable = False
+    """Aggregates by key and window. `value_type` is that of the events' values, where it is known."""
 
     def __init__(
         self,
@@ -88,145 +81,126 @@ class WindowAggregate(Operator):
         row: Callable[..., Any],
         *,
         emit: Literal["final", "updates"] = "final",
+        value_type: Any = Any,
     ) -> None:
         if emit not in ("final", "updates"):
             raise ConfigError(f"emit={emit!r}; use 'final' or 'updates'")
         self.late_records = 0
         self.watermark_delay_ms = grace_ms
         self._size, self._step, self._grace = spec.size_ms, spec.step_ms, grace_ms
-        self._aggregates = list(aggregates.values())
-        self._only_count = len(self._aggregates) == 1 and type(self._aggregates[0]) is Count and self._aggregates[0].all
+        self._accs = Accumulators(aggregates, value_type)
         self._row = row
         self._updates = emit == "updates"
-        self._state: dict[tuple[int, Any], list[Any]] = {}
-        self._ends: SortedDict[int, dict[Any, None]] = SortedDict()
-        self._changed: dict[tuple[int, Any], None] = {}
+        self._windows: SortedDict[int, dict[Any, Accs]] = SortedDict()
+        self._changed: dict[int, dict[Any, None]] = {}
         self._late_kept = 0
         self._watermark = START_MS
 
     # Events
 
     def on_batch(self, batch: Batch, side: int = 0) -> Batch | None:
-        """Raises: what a user's `fold` or field function raises."""
-        groups = self._groups(batch)
-        state, aggregates = self._state, self._aggregates
-        for window, values in groups.items():
-            accs = state.get(window)
-            if accs is None:
-                accs = [a.initial for a in aggregates]
-                self._open(window)
-            if self._only_count:
-                state[window] = [accs[0] + values]
-            else:
-                state[window] = [a.add_many(acc, values) for a, acc in zip(aggregates, accs, strict=True)]
-        self._changed.update(dict.fromkeys(groups))
-        if not self._updates:
-            return None
-        return self._results([(window, state[window]) for window in groups], final=False)
+        """Raises: OperatorFailed where a user's function did, the state being left as it was."""
+        columns = self._accs.columns(batch.values)
+        members, late = self._members(batch)
+        fresh: dict[int, dict[Any, Accs]] = {}
+        for start, at in members.items():
+            groups = self._accs.group(batch.keys, at)
+            fresh[start] = self._accs.add(self._windows.get(start, _NO_KEYS), groups, columns)
+        for start, keys in fresh.items():
+            self._windows.setdefault(start, {}).update(keys)
+            self._changed.setdefault(start, {}).update(dict.fromkeys(keys))
+        self.late_records += late
+        return self._results(fresh.items(), final=False) if self._updates and fresh else None
 
-    def _groups(self, batch: Batch) -> Mapping[tuple[int, Any], Any]:
-        """Values by window (counts, where nothing else is asked), late ones left out and counted."""
+    def _members(self, batch: Batch) -> tuple[Mapping[int, list[int] | None], int]:
+        """Where in the batch each window's events are (None: all of them), and how many are late for all theirs."""
         size, step, timestamps = self._size, self._step, batch.timestamps
-        earliest = min(timestamps)
+        earliest, latest = min(timestamps), max(timestamps)
+        if latest >= TIMESTAMP_MS_MAX:  # one record's nonsense is counted in the last window there is
+            timestamps = [t if t < TIMESTAMP_MS_MAX else TIMESTAMP_MS_MAX - 1 for t in timestamps]
+            latest = TIMESTAMP_MS_MAX - 1
         furthest = self._watermark if batch.watermarks is None else max(self._watermark, batch.watermarks[-1])
-        first_end = (earliest - size) // step * step + step + size
-        if first_end + self._grace <= furthest:
-            return self._groups_checking(batch)
+        members: defaultdict[int, list[int]] = defaultdict(list)
+        first_start = (earliest - size) // step * step + step
+        if first_start + size <= self._complete(furthest):
+            return members, self._members_in_time(timestamps, batch.watermarks, members)
         if size != step:
-            windows = [
-                (start, k, v)
-                for k, v, t in zip(batch.keys, batch.values, timestamps, strict=True)
-                for start in range(t - t % step, t - size, -step)
-            ]
-            return self._grouped([(s, k) for s, k, _ in windows], [v for _, _, v in windows])
-        if earliest - earliest % size == (latest := max(timestamps)) - latest % size:
-            start = earliest - earliest % size
-            if self._only_count:
-                return {(start, k): n for k, n in Counter(batch.keys).items()}
-            return {(start, k): v for k, v in _by(batch.keys, batch.values).items()}
-        return self._grouped([(t - t % size, k) for k, t in zip(batch.keys, timestamps, strict=True)], batch.values)
+            for at, t in enumerate(timestamps):
+                for start in range(t - t % step, t - size, -step):
+                    members[start].append(at)
+        elif latest - latest % size == first_start:
+            return {first_start: None}, 0
+        else:
+            for at, t in enumerate(timestamps):
+                members[t - t % size].append(at)
+        return members, 0
 
-    def _groups_checking(self, batch: Batch) -> Mapping[tuple[int, Any], Any]:
-        """As above, looking at each event's lateness."""
-        size, step = self._size, self._step
-        watermarks = batch.watermarks or [self._watermark] * len(batch)
-        windows: list[tuple[int, Any]] = []
-        values: list[Any] = []
-        for key, value, t, read_at in zip(batch.keys, batch.values, batch.timestamps, watermarks, strict=True):
-            complete = max(read_at, self._watermark) - self._grace
-            in_time = [s for s in range(t - t % step, t - size, -step) if s + size > complete]
-            if not in_time:
-                self.late_records += 1
+    def _members_in_time(
+        self, timestamps: list[int], watermarks: list[int] | None, members: defaultdict[int, list[int]]
+    ) -> int:
+        """As above, looking at each event's lateness; returns how many are late."""
+        late, size, step = 0, self._size, self._step
+        for at, t in enumerate(timestamps):
+            read_at = self._watermark if watermarks is None else max(self._watermark, watermarks[at])
+            complete = self._complete(read_at)
+            in_time = [start for start in range(t - t % step, t - size, -step) if start + size > complete]
+            late += not in_time
             for start in in_time:
-                windows.append((start, key))
-                values.append(value)
-        return self._grouped(windows, values)
-
-    def _grouped(self, windows: list[tuple[int, Any]], values: list[Any]) -> Mapping[tuple[int, Any], Any]:
-        return Counter(windows) if self._only_count else _by(windows, values)
-
-    def _open(self, window: tuple[int, Any]) -> None:
-        self._ends.setdefault(window[0] + self._size, {})[window[1]] = None
+                members[start].append(at)
+        return late
 
     # Time
 
     def on_watermark(self, watermark_ms: int) -> Batch | None:
         self._watermark = max(self._watermark, watermark_ms)
-        complete = watermark_ms if watermark_ms >= TIMESTAMP_MS_MAX else watermark_ms - self._grace
-        closed: list[tuple[tuple[int, Any], list[Any]]] = []
-        while self._ends and self._ends.peekitem(0)[0] <= complete:
-            end, keys = self._ends.popitem(0)
-            for key in keys:
-                window = (end - self._size, key)
-                closed.append((window, self._state.pop(window)))
-                self._changed[window] = None
+        complete = self._complete(watermark_ms) - self._size
+        closed: list[tuple[int, dict[Any, Accs]]] = []
+        while self._windows and self._windows.peekitem(0)[0] <= complete:
+            start, keys = self._windows.popitem(0)
+            closed.append((start, keys))
+            self._changed.setdefault(start, {}).update(dict.fromkeys(keys))
         return self._results(closed, final=True) if closed else None
 
-    def _results(self, windows: list[tuple[tuple[int, Any], list[Any]]], *, final: bool) -> Batch:
-        aggregates, size, row = self._aggregates, self._size, self._row
-        times: dict[int, tuple[datetime, datetime]] = {}
-        rows = []
-        for (start, key), accs in windows:
-            bounds = times.get(start)
-            if bounds is None:
-                bounds = times[start] = (_utc(start), _utc(start + size))
-            results = [a.value(acc) for a, acc in zip(aggregates, accs, strict=True)]
-            rows.append(row(key, *bounds, final, *results))
-        keys = [key for (_, key), _ in windows]
-        return Batch(keys, rows, [start + size - 1 for (start, _), _ in windows], range(len(rows)))
+    def _complete(self, watermark_ms: int) -> int:
+        """Windows that end by then are complete; once nothing more will come, all are."""
+        return _FOREVER if watermark_ms >= TIMESTAMP_MS_MAX else watermark_ms - self._grace
+
+    def _results(self, windows: Iterable[tuple[int, dict[Any, Accs]]], *, final: bool) -> Batch:
+        row, values = self._row, self._accs.values
+        keys: list[Any] = []
+        rows: list[Any] = []
+        timestamps: list[int] = []
+        for start, state in windows:
+            first, end = _utc(start), _utc(start + self._size)
+            keys += state
+            rows += [row(key, first, end, final, *values(accs)) for key, accs in state.items()]
+            timestamps += [min(start + self._size, TIMESTAMP_MS_MAX) - 1] * len(state)
+        # Negative, so that nobody takes a row for the record that happens to be at this offset of the input.
+        return Batch(keys, rows, timestamps, range(-len(rows), 0))
 
     # State
 
     def snapshot(self) -> list[Change]:
         changed, self._changed = self._changed, {}
         changes: list[Change] = []
-        for window in changed:
-            accs = self._state.get(window)
-            changes.append((_pack(window), None if accs is None else _pack(accs)))
+        for start, keys in changed.items():
+            window = self._windows.get(start, _NO_KEYS)
+            for key in keys:
+                accs = window.get(key)
+                changes.append((_encode((start, exact(key))), None if accs is None else self._accs.pack(accs)))
         if self.late_records != self._late_kept:
             self._late_kept = self.late_records
-            changes.append((_LATE, _pack(self.late_records)))
+            changes.append((_LATE, pack(self.late_records)))
         return changes
 
     def restore(self, changes: Iterable[tuple[bytes, bytes]]) -> None:
+        """Raises: DecodeError for what other aggregates kept."""
         for key, value in changes:
             if key == _LATE:
-                self.late_records = self._late_kept = _unpack(value)
+                self.late_records = self._late_kept = unpack(value)
                 continue
-            start, name = _unpack(key)
-            window = (start, hashable(name))
-            self._state[window] = _unpack(value)
-            self._open(window)
-
-
-def _by(keys: Iterable[Any], values: Iterable[Any]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = {}
-    for key, value in zip(keys, values, strict=True):
-        if key in groups:
-            groups[key].append(value)
-        else:
-            groups[key] = [value]
-    return groups
+            start, name = unpack(key)
+            self._windows.setdefault(start, {})[name] = self._accs.unpack(value)
 
 
 def _utc(ms: int) -> datetime:
