@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from crc32c import crc32c
@@ -222,7 +223,8 @@ def build_marker(*, commit: bool, timestamp: int, producer: Producer, coordinato
 
 def marker_commits(batch: bytes | memoryview) -> bool:
     """Whether a control batch is a commit marker. Raises: CorruptBatchError for another kind of control record."""
-    key = decode(batch, HEADER_BYTES * 4).keys[0]
+    keys = decode(batch, HEADER_BYTES * 4).keys
+    key = keys[0] if keys else None
     if key is None or len(key) < 4 or struct.unpack_from(">h", key, 2)[0] not in (0, 1):
         raise CorruptBatchError(f"control record key {key!r} isn't a transaction marker's")
     return bool(struct.unpack_from(">h", key, 2)[0])
@@ -292,36 +294,38 @@ def decode(batch: bytes | bytearray | memoryview, bytes_max: int) -> Columns:
 
 
 def _decode_records(data: bytes, header: BatchHeader) -> Columns:
-    """One pass with the one-byte varint inlined: most lengths and deltas take a byte, or two."""
+    """One pass with varints of one and two bytes inlined: nearly all lengths and deltas. Lists, not tuples or objects,
+    and a look at an offset only where it isn't the next: each of it was measured."""
     keys: list[bytes | None] = []
     values: list[bytes | None] = []
     timestamps: list[int] = []
-    deltas: list[int] = []
+    moved: dict[int, int] = {}
     headers: dict[int, Headers] = {}
-    add_key, add_value, add_timestamp, add_delta = keys.append, values.append, timestamps.append, deltas.append
+    add_key, add_value, add_timestamp = keys.append, values.append, timestamps.append
     base, at, size = header.base_timestamp, 0, len(data)
     for index in range(header.count):
         n = data[at]
         at += 1
         if n > 127:
-            n, at = _rest(data, at, n)
+            n, at = (n & 127 | data[at] << 7, at + 1) if data[at] < 128 else _rest(data, at, n)
         end = at + (n >> 1)
         if n & 1 or end > size:
             raise CorruptBatchError(f"record {index} at offset {header.base_offset} claims {n >> 1} bytes")
         n = data[at + 1]
         at += 2
         if n > 127:
-            n, at = _rest(data, at, n)
-        add_timestamp(base + ((n >> 1) ^ -(n & 1)))
+            n, at = (n & 127 | data[at] << 7, at + 1) if data[at] < 128 else _rest(data, at, n)
+        add_timestamp(base - (n >> 1) - 1 if n & 1 else base + (n >> 1))
         n = data[at]
         at += 1
         if n > 127:
-            n, at = _rest(data, at, n)
-        add_delta((n >> 1) ^ -(n & 1))
+            n, at = (n & 127 | data[at] << 7, at + 1) if data[at] < 128 else _rest(data, at, n)
+        if n != index + index:
+            moved[index] = (n >> 1) ^ -(n & 1)
         n = data[at]
         at += 1
         if n > 127:
-            n, at = _rest(data, at, n)
+            n, at = (n & 127 | data[at] << 7, at + 1) if data[at] < 128 else _rest(data, at, n)
         if n & 1:
             add_key(None)
         else:
@@ -331,7 +335,7 @@ def _decode_records(data: bytes, header: BatchHeader) -> Columns:
         n = data[at]
         at += 1
         if n > 127:
-            n, at = _rest(data, at, n)
+            n, at = (n & 127 | data[at] << 7, at + 1) if data[at] < 128 else _rest(data, at, n)
         if n & 1:
             add_value(None)
         else:
@@ -346,11 +350,21 @@ def _decode_records(data: bytes, header: BatchHeader) -> Columns:
             raise CorruptBatchError(f"record {index} at offset {header.base_offset} doesn't end where it says")
     if at != size:
         raise CorruptBatchError(f"{size - at} bytes follow the last record at offset {header.base_offset}")
-    first = header.base_offset
-    dense = header.last_offset_delta == header.count - 1
-    offsets: Sequence[int] = range(first, first + header.count) if dense else [first + d for d in deltas]
     column = [headers.get(i, ()) for i in range(header.count)] if headers else None
-    return Columns(keys, values, timestamps, offsets, column)
+    return Columns(keys, values, timestamps, _offsets(header, moved), column)
+
+
+def _offsets(header: BatchHeader, moved: dict[int, int]) -> Sequence[int]:
+    """Deltas are 0, 1, 2 … but for those `moved`: records between them were compacted away."""
+    deltas: Sequence[int] = range(header.count)
+    if moved:
+        deltas = [moved.get(i, i) for i in deltas]
+        if deltas[0] < 0 or any(b <= a for a, b in pairwise(deltas)):
+            raise CorruptBatchError(f"the records at offset {header.base_offset} aren't in the order of their offsets")
+    if deltas and deltas[-1] > header.last_offset_delta:
+        raise CorruptBatchError(f"the records at offset {header.base_offset} go beyond {header.last_offset}")
+    first = header.base_offset
+    return [first + d for d in deltas] if moved else range(first, first + header.count)
 
 
 def _rest(data: bytes, at: int, n: int) -> tuple[int, int]:
@@ -366,30 +380,27 @@ def _rest(data: bytes, at: int, n: int) -> tuple[int, int]:
 
 
 def _decode_headers(data: bytes, at: int, end: int) -> tuple[Headers, int]:
-    count, at = _signed(data, at)
-    if count < 0 or count * 2 > end - at:
-        raise CorruptBatchError(f"a record claims {count} headers in {end - at} bytes")
+    """What runs over the record's end is seen by the caller, which looks where they end."""
+    n, at = _unsigned(data, at)
+    if n & 1 or n > end - at:
+        raise CorruptBatchError(f"a record claims {n >> 1} headers in {end - at} bytes")
     pairs: list[tuple[str, bytes | None]] = []
-    for _ in range(count):
-        name, at = _field(data, at, end)
-        value, at = _field(data, at, end)
-        if name is None:
+    for _ in range(n >> 1):
+        n, at = (data[at], at + 1) if data[at] < 128 else _unsigned(data, at)
+        if n & 1:
             raise CorruptBatchError("a record has a header without a name")
-        pairs.append((name.decode(), value))
+        stop = at + (n >> 1)
+        name = data[at:stop].decode()
+        n, at = (data[stop], stop + 1) if data[stop] < 128 else _unsigned(data, stop)
+        if n & 1:
+            pairs.append((name, None))
+        else:
+            stop = at + (n >> 1)
+            pairs.append((name, data[at:stop]))
+            at = stop
     return tuple(pairs), at
 
 
-def _field(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
-    size, at = _signed(data, at)
-    if size == -1:
-        return None, at
-    if size < 0 or at + size > end:
-        raise CorruptBatchError(f"a header field claims {size} bytes, {end - at} are left")
-    return data[at : at + size], at + size
-
-
-def _signed(data: bytes, at: int) -> tuple[int, int]:
-    n, at = data[at], at + 1
-    if n > 127:
-        n, at = _rest(data, at, n)
-    return (n >> 1) ^ -(n & 1), at
+def _unsigned(data: bytes, at: int) -> tuple[int, int]:
+    n = data[at]
+    return (n, at + 1) if n < 128 else _rest(data, at + 1, n)

@@ -343,13 +343,19 @@ class Worker:
             await anyio.sleep(pause)
 
     async def _quiet(self) -> bool:
+        if not await self._drained():
+            return False
         async with self._committing, self._gate.committing():
             await self._commit_inside()
-            for poller in self._pollers:
-                await poller.measure()
-            if any(p.lag for p in self._pollers) or not all(r.quiet for r in self._runners):
+            if not await self._drained():
                 return False
         return all([await d.quiet() for d in self._drains])
+
+    async def _drained(self) -> bool:
+        """Nothing waits in the log or on the way from it."""
+        for poller in self._pollers:
+            await poller.measure()
+        return not any(p.lag for p in self._pollers) and all(r.quiet for r in self._runners)
 
     def figures(self) -> Figures:
         tasks = [r.task for r in self._runners]
