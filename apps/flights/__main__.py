@@ -37,7 +37,7 @@ def main() -> int:
         return 1
     show(console, DATABASE)
     console.print(
-        f"\nDone in {took:.1f} s. To look further:\n"
+        f"Done in {took:.1f} s. To look further:\n"
         f"  .venv/bin/python -c \"import duckdb; print(duckdb.connect('{DATABASE}').sql('FROM weather_alerts'))\"\n"
         f"  .venv/bin/streamflow graph apps/flights/app.py\n"
         f"  .venv/bin/streamflow topic list --log {app.log}\n"
@@ -45,6 +45,7 @@ def main() -> int:
         f"To begin anew: rm -r {DATABASE.parent}\n",
         highlight=False,
         markup=False,
+        soft_wrap=True,
     )
     return 0
 

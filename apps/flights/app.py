@@ -69,7 +69,10 @@ hours = (
     .group_by("origin", name="by-airport")
     .window(sf.tumbling("1h"))
     .aggregate(
-        flights=sf.count(), departed=sf.count("dep_delay"), delay_mean=sf.mean("dep_delay"), delay_max=sf.max("dep_delay")
+        flights=sf.count(),
+        departed=sf.count("dep_delay"),
+        delay_mean=sf.mean("dep_delay"),
+        delay_max=sf.max("dep_delay"),
     )
     .map(hour_row)
 )

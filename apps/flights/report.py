@@ -21,17 +21,14 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
 def report(database: Path) -> Group:
     """Alerts, a table by airport, and a chart by day."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        return Group(
-            weather_alerts(connection),
-            aircraft_alerts(connection),
-            by_airport(connection),
-            by_day(connection),
-        )
+        parts = [weather_alerts, aircraft_alerts, by_airport, by_day]
+        shown = [part(connection) for part in parts]
+        return Group(*(piece for part in shown for piece in (part, "")))
 
 
 def weather_alerts(connection: duckdb.DuckDBPyConnection) -> Table:
     rows = query(connection, "FROM weather_alerts ORDER BY delay_mean DESC, hour_start, airport")
-    table = _table(f"Weather alerts: {len(rows)} airport hours late on average in bad weather; the worst")
+    table = _table(f"Weather alerts: {len(rows)} hours, late in bad weather; the worst")
     for name, justify in (
         ("airport", "left"),
         ("hour (UTC)", "left"),
@@ -44,7 +41,13 @@ def weather_alerts(connection: duckdb.DuckDBPyConnection) -> Table:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for airport, hour, flights, _, mean, _, miles, inches, mph in rows[:SHOWN_ALERTS]:
         table.add_row(
-            airport, f"{hour:%d %b %H:%M}", f"{mean:.0f} min", str(flights), f"{miles:g} mi", f"{inches:g} in", f"{mph:.0f} mph"
+            airport,
+            f"{hour:%d %b %H:%M}",
+            f"{mean:.0f} min",
+            str(flights),
+            f"{miles:g} mi",
+            f"{inches:g} in",
+            f"{mph:.0f} mph",
         )
     return table
 
@@ -55,7 +58,7 @@ def aircraft_alerts(connection: duckdb.DuckDBPyConnection) -> Table:
         "SELECT tailnum, manufacturer, scheduled, carrier || ' ' || flight, origin || ' → ' || dest, "
         "first_delay, second_delay, third_delay FROM aircraft_alerts ORDER BY third_delay DESC, scheduled",
     )
-    table = _table(f"Aircraft alerts: {len(rows)} times a delay grew over three legs; the longest")
+    table = _table(f"Aircraft alerts: {len(rows)} delays that grew over three legs; the longest")
     for name in ("aircraft", "made by", "third leg (UTC)", "flight", "route", "delays"):
         table.add_column(name)
     for tail, maker, scheduled, flight, route, first, second, third in rows[:SHOWN_ALERTS]:
@@ -87,11 +90,13 @@ def by_day(connection: duckdb.DuckDBPyConnection) -> Group:
         "FROM hourly GROUP BY day ORDER BY day",
     )
     most = max((mean for _, mean, _ in rows), default=1) or 1
-    lines: list[Text] = [Text("\nMean departure delay by day (minutes); the number behind a bar counts weather alerts", "bold")]
+    lines: list[Text] = [Text("Mean delay by day in minutes, and that day's weather alerts", "bold")]
     for day, mean, alerts in rows:
         bar = "█" * max(0, round(BAR_WIDTH * mean / most))
         style = "red" if alerts else "cyan"
-        lines.append(Text.assemble(f"{day:%d %b} ", (f"{mean:5.1f} ", "dim"), (bar, style), f" {alerts}" if alerts else ""))
+        lines.append(
+            Text.assemble(f"{day:%d %b} ", (f"{mean:5.1f} ", "dim"), (bar, style), f" {alerts}" if alerts else "")
+        )
     return Group(*lines)
 
 

@@ -365,6 +365,7 @@ class Worker:
         return Figures(
             events_in=sum(t.events_in for t in tasks if not t.piece.sources[0].topic.internal),
             records_out=sum(r.records_out for r in self._runners),
+            alerts=sum(r.alerts for r in self._runners),
             lag=waiting + (int(lag) if lag != float("inf") else 0),
             watermark_ms=min(reached, default=None),
             late=sum(t.late_records for t in tasks),

@@ -53,6 +53,7 @@ class Runner:
     ) -> None:
         self.task = task
         self.records_out = 0
+        self.alerts = 0
         self.letters_out = 0
         self.drained: set[SourceNode] = set()
         self._stores = stores
@@ -208,8 +209,9 @@ class Runner:
                 self._set_aside(effect.event, effect.error)
 
     def _produce(self, produce: Produce) -> None:
+        self.records_out += len(produce.batch)
         if not produce.topic.marks:
-            self.records_out += len(produce.batch)
+            self.alerts += len(produce.batch)
         self._outputs.add(produce)
 
     async def _deliver(self, order: Deliver) -> None:
