@@ -1,7 +1,8 @@
 """Kafka's five codecs, with bounded output: a decompressor never decides how much memory a batch takes.
 
-gzip comes with Python; snappy, lz4 and zstd with the extra `compression` (cramjam). Snappy is written in the framing
-of Java's client (xerial), and read with or without it.
+gzip comes with Python; snappy, lz4 and zstd with the extra `compression` (cramjam). What is written, Java's client
+reads: snappy in its own framing (xerial; read with or without it), lz4 in frames of independent blocks (it refuses
+linked ones; both are read here).
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ from streamflow.log.errors import CorruptBatchError, RecordTooLargeError, Unsupp
 NAMES = ("none", "gzip", "snappy", "lz4", "zstd")
 """By the number in a batch's attributes."""
 
+GZIP = 31
+"""zlib's `wbits` for gzip's framing."""
+
 XERIAL_MAGIC = b"\x82SNAPPY\x00"
 XERIAL_HEADER = XERIAL_MAGIC + struct.pack(">ii", 1, 1)
 XERIAL_BLOCK_BYTES = 32 * 1024
 """As Java's SnappyOutputStream writes."""
 
 CHUNK_BYTES = 64 * 1024
+"""The least that is unpacked into."""
+
+NO_ROOM = "failed to write whole buffer"
+"""What cramjam says of a buffer too small for what is unpacked; anything else is the data's fault."""
 
 
 def codec_number(name: str) -> int:
@@ -35,13 +43,14 @@ def compress(codec: int, data: bytes) -> bytes:
     if codec == 0:
         return data
     if codec == 1:
-        worker = zlib.compressobj(wbits=31)
-        return worker.compress(data) + worker.flush()
+        return zlib.compress(data, wbits=GZIP)
     cramjam = _cramjam(codec)
     if codec == 2:
         return _snappy_framed(cramjam, data)
     if codec == 3:
-        return bytes(cramjam.lz4.compress(data))
+        worker = cramjam.lz4.Compressor(content_checksum=False, block_linked=False)
+        worker.compress(data)
+        return bytes(worker.finish())
     return bytes(cramjam.zstd.compress(data))
 
 
@@ -77,10 +86,14 @@ def _cramjam(codec: int) -> ModuleType:
 
 
 def _gunzip(data: bytes | memoryview, bytes_max: int) -> bytes:
-    worker = zlib.decompressobj(wbits=47)
+    worker = zlib.decompressobj(wbits=GZIP)
     plain = worker.decompress(data, bytes_max + 1)
     if len(plain) > bytes_max:
         raise _too_large("gzip", bytes_max)
+    if not worker.eof:
+        raise CorruptBatchError("gzip data is cut short")
+    if worker.unused_data:
+        raise CorruptBatchError(f"{len(worker.unused_data)} bytes follow gzip data")
     return plain
 
 
@@ -88,29 +101,20 @@ def _bounded(module: ModuleType, data: bytes, bytes_max: int) -> bytes:
     """Into a buffer that grows to the bound and no further."""
     import cramjam
 
+    name = module.__name__.rpartition(".")[2]
     size = min(max(len(data) * 4, CHUNK_BYTES), bytes_max)
     while True:
         buffer = bytearray(size)
         try:
             written = module.decompress_into(data, buffer)
-            return bytes(memoryview(buffer)[:written])
         except cramjam.DecompressionError as error:
-            if size >= bytes_max:
-                if _readable(module, data, size):
-                    raise _too_large(module.__name__, bytes_max) from error
-                raise CorruptBatchError(f"{module.__name__} data can't be read: {error}") from error
+            if str(error) != NO_ROOM:
+                raise CorruptBatchError(f"{name} data can't be read: {error}") from error
+            if size == bytes_max:
+                raise _too_large(name, bytes_max) from error
             size = min(size * 4, bytes_max)
-
-
-def _readable(module: ModuleType, data: bytes, size: int) -> bool:
-    """Whether data that didn't fit is sound so far as it went."""
-    import cramjam
-
-    try:
-        module.decompress_into(data, bytearray(size + CHUNK_BYTES))
-    except cramjam.DecompressionError as error:
-        return "buffer" in str(error).lower() or "space" in str(error).lower() or "write" in str(error).lower()
-    return True
+        else:
+            return bytes(memoryview(buffer)[:written])
 
 
 def _snappy_framed(cramjam: ModuleType, data: bytes) -> bytes:
@@ -123,7 +127,9 @@ def _snappy_framed(cramjam: ModuleType, data: bytes) -> bytes:
 
 def _unsnappy(cramjam: ModuleType, data: bytes, bytes_max: int) -> bytes:
     if not data.startswith(XERIAL_MAGIC):
-        return _snappy_block(cramjam, data, bytes_max)
+        return _snappy_block(cramjam, data, bytes_max, bytes_max)
+    if len(data) < len(XERIAL_HEADER):
+        raise CorruptBatchError("snappy data ends inside its header")
     parts: list[bytes] = []
     at, left = len(XERIAL_HEADER), bytes_max
     while at < len(data):
@@ -133,17 +139,16 @@ def _unsnappy(cramjam: ModuleType, data: bytes, bytes_max: int) -> bytes:
         at += 4
         if length < 0 or at + length > len(data):
             raise CorruptBatchError(f"a snappy block claims {length} bytes, {len(data) - at} are left")
-        parts.append(_snappy_block(cramjam, data[at : at + length], left))
+        parts.append(_snappy_block(cramjam, data[at : at + length], left, bytes_max))
         left -= len(parts[-1])
         at += length
     return b"".join(parts)
 
 
-def _snappy_block(cramjam: ModuleType, block: bytes, bytes_max: int) -> bytes:
+def _snappy_block(cramjam: ModuleType, block: bytes, left: int, bytes_max: int) -> bytes:
     """The size a block claims is checked before a byte is allocated (CVE-2023-34455)."""
     try:
-        size = cramjam.snappy.decompress_raw_len(block)
-        if size > bytes_max:
+        if cramjam.snappy.decompress_raw_len(block) > left:
             raise _too_large("snappy", bytes_max)
         return bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError as error:
