@@ -53,7 +53,8 @@ async def run_source(
             metadata = msgspec.json.encode(feed.position).decode()
             if len(metadata) > POSITION_BYTES_MAX:
                 raise ConfigError(
-                    f"the position of source '{source.name}' takes {len(metadata)} bytes; the most is {POSITION_BYTES_MAX}"
+                    f"the position of source '{source.name}' takes {len(metadata)} bytes; "
+                    f"{POSITION_BYTES_MAX} is the most"
                 )
             await outputs.commit({group: {where: Committed(count, metadata)}})
     finally:

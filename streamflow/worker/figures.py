@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`records_out` counts what was written anywhere, `alerts` what of it left the app: to topics that aren't its own,
-    and to sinks. `lag` counts records not fetched or not dealt with; `watermark_ms` is the slowest task's, None before any
-    event; `late` counts records too late for their windows, `set_aside` dead letters, `rows` what sinks stored."""
+    """`records_out` counts what was written anywhere; `alerts` what of it left the app, to topics that aren't its
+    own and to sinks. `lag` counts records not fetched or not dealt with; `watermark_ms` is the slowest task's, None
+    before any event; `late` counts records too late for their windows, `set_aside` dead letters, `rows` what sinks
+    stored."""
 
     events_in: int
     records_out: int

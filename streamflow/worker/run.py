@@ -339,7 +339,8 @@ class Worker:
 
     async def settle(self, *, pause: float = SETTLE_PAUSE) -> None:
         """Returns once everything in the log has been dealt with and committed, and sinks have stored their rows."""
-        while not await self._quiet():
+        # Asked again and again: what is waited for is that nothing happens any more, and that has no event.
+        while not await self._quiet():  # noqa: ASYNC110
             await anyio.sleep(pause)
 
     async def _quiet(self) -> bool:
