@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -97,8 +98,9 @@ def _take_lock(path: Path) -> int:
             f"{path} is in use by process {holder}: an embedded log has one process at a time. Stop that one, or use "
             "another directory"
         ) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    with suppress(OSError):  # The number is a courtesy to who comes second: a full disk mustn't keep the log shut.
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
     return lock
 
 
