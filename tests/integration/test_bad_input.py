@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 import streamflow as sf
+from streamflow.event import TopicPartition
 from streamflow.log.errors import (
     CorruptBatchError,
     DirectoryError,
@@ -104,7 +105,7 @@ def test_a_corrupt_segment_stops_the_reader_and_keeps_every_byte(tmp_path: Path)
 
         transport = open_transport(shop.app.log)
         await transport.open()
-        await transport.accept_loss("orders", 0)
+        await transport.accept_loss(TopicPartition("orders", 0))
         await transport.close()
 
     anyio.run(accept)
