@@ -3,29 +3,35 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help run test test-slow test-all check format bench docs clean
 
 help:
 	@echo "make run        replay a month of flights: alerts, windows, a report"
 	@echo "make test       the quick tests"
-	@echo "make test-all   those that kill processes, too"
-	@echo "make check      format, lint, types, import contracts"
+	@echo "make test-slow  those that start processes and kill them"
+	@echo "make test-all   both"
+	@echo "make check      format, lint, types, import contracts, the house's rules"
+	@echo "make format     format, and mend what lint can mend"
 	@echo "make bench      this machine's rates, beside the peers'"
 	@echo "make docs       the pages, as HTML in build/docs"
+	@echo "make clean      remove .venv and everything built"
 
-.venv/bin/python:
+# pip is the last thing venv installs: an environment that was interrupted has none, and is made anew.
+$(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv --clear .venv
 
-.venv/run: pyproject.toml | .venv/bin/python
+.venv/run: pyproject.toml | $(BIN)/pip
 	@echo "installing into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[compression,hostwatch]'
+	@$(INSTALL) -e '.[compression,hostwatch]'
 	@touch $@
 
-.venv/dev: pyproject.toml .venv/run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[compression,hostwatch,dev]'
-	@touch $@
+.venv/dev: pyproject.toml | $(BIN)/pip
+	@echo "installing into .venv, with the tools for development"
+	@$(INSTALL) -e '.[compression,hostwatch,dev]'
+	@touch .venv/run $@
 
 run: .venv/run
 	@$(BIN)/python -m apps.flights
@@ -42,7 +48,7 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: .venv/dev
 	$(BIN)/ruff format .
@@ -55,4 +61,4 @@ docs: .venv/dev
 	$(BIN)/python docs/build.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
