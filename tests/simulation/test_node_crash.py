@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -33,8 +33,8 @@ from disk import PowerLost, SimulatedDisk
 
 PARTITIONS = [TopicPartition("t", 0), TopicPartition("t", 1), TopicPartition("u", 0)]
 TOPICS = {"t": 2, "u": 1}
-CONFIG = NodeConfig.parse(
-    {"internal.log.bytes": "4096", "checkpoint_interval_ms": "500", "transaction_timeout_ms": "900"}
+CONFIG = replace(
+    NodeConfig.parse({"checkpoint_interval_ms": "300", "transaction_timeout_ms": "900"}), internal_log_bytes=800
 )
 TOPIC_CONFIG = {"segment.bytes": "4096"}
 

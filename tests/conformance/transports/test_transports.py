@@ -190,6 +190,16 @@ async def test_a_poll_returns_some_records_of_each_partition_in_turns(transport:
     assert T1 in seen
 
 
+async def test_partitions_share_a_poll(transport: Transport) -> None:
+    writer = await transport.writer()
+    for n in range(20):
+        await writer.append(T0, events(f"a{n}"))
+        await writer.append(T1, events(f"b{n}"))
+    reader = await transport.reader()
+    reader.assign({T0: 0, T1: 0})
+    assert sorted((w, len(b)) for w, b in await reader.poll(10, 1)) == [(T0, 5), (T1, 5)]
+
+
 async def test_a_poll_brings_about_what_is_asked_for(transport: Transport) -> None:
     writer = await transport.writer()
     for _ in range(50):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 import pytest
 import structlog.testing
@@ -12,11 +14,11 @@ from streamflow.log.coordinators.records import OffsetValue
 from streamflow.log.errors import DirectoryError, InvalidTopicError, StorageFullError
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.fetch import Cursor
-from streamflow.log.node.flusher import inline
 from streamflow.log.node.node import Node, Surroundings
-from streamflow.log.node.rows import build
+from streamflow.log.node.rows import batches_of, build
 from streamflow.log.storage.files import MemoryFiles
 
+T = TypeVar("T")
 T0 = TopicPartition("t", 0)
 
 pytestmark = pytest.mark.anyio
@@ -28,17 +30,26 @@ def anyio_backend() -> str:
 
 
 class World:
-    """Files that outlive the node, and a clock."""
+    """Files that outlive the node, a clock, and what happens while the disk is waited for."""
 
     def __init__(self, **settings: str) -> None:
         self.files = MemoryFiles()
         self.now = 1_000
         self.config = NodeConfig.parse(settings)
         self.chance = Random(1)
+        self.waits = 0
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def blocking(self, fn: Callable[[], T]) -> T:
+        self.waits += 1
+        done = fn()
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return done
 
     async def open(self, *, clean: bool = True) -> Node:
         surroundings = Surroundings(
-            files=self.files, now_ms=lambda: self.now, random_bytes=self.chance.randbytes, blocking=inline
+            files=self.files, now_ms=lambda: self.now, random_bytes=self.chance.randbytes, blocking=self.blocking
         )
         return await Node.open(surroundings, self.config, clean=clean)
 
@@ -222,6 +233,9 @@ async def test_offsets_and_transactions_are_rewritten_when_their_topics_have_gro
         assert node.groups.offsets.committed("g")[T0].offset == 299
         assert node.groups.offsets.committed("h")[T0].offset == 77
         assert len(values(node)) == 300
+        again = (await node.producer("a", codec=0)).session
+        assert again.producer_id == producer.session.producer_id
+        assert again.producer_epoch > producer.session.producer_epoch
 
 
 async def test_an_append_without_space_is_refused_and_the_next_with_space_is_taken(
@@ -255,3 +269,56 @@ async def test_producer_ids_are_never_given_out_again_after_a_crash() -> None:
         node = await world.open(clean=False)
         seen |= {(await node.producer(f"{n}.{i}", codec=0)).session.producer_id for i in range(3)}
     assert len(seen) == 15
+
+
+async def test_a_record_is_not_seen_before_it_is_durable() -> None:
+    world = World()
+    node = await world.open()
+    await node.topics.create(NewTopic(name="t"))
+    seen: list[list[bytes]] = []
+    world.meanwhile = lambda: seen.append(values(node))
+    await produce(node, "a")
+    assert seen == [[]]
+    assert values(node) == [b"a"]
+
+
+async def test_a_commit_waits_for_the_disk_twice_and_an_abort_once() -> None:
+    world = World()
+    node = await world.open()
+    await node.topics.create(NewTopic(name="t", partitions=3))
+    producer = await node.producer("a", codec=0)
+    for commit, waits in ((True, 2), (False, 1), (False, 1), (True, 2), (True, 2)):
+        producer.begin()
+        for n in range(3):
+            producer.append(TopicPartition("t", n), one("a"), 0)
+        before = world.waits
+        await producer.end(commit=commit)
+        assert world.waits - before == waits
+
+
+async def test_a_commit_is_seen_when_it_returns_though_others_wrote_meanwhile() -> None:
+    world = World()
+    node = await world.open()
+    await node.topics.create(NewTopic(name="t"))
+    producer, other = await node.producer("a", codec=0), await node.producer("b", codec=0)
+    producer.begin()
+    producer.append(T0, one("a"), 0)
+    other.begin()
+    world.meanwhile = lambda: world.__setattr__("meanwhile", lambda: other.append(T0, one("b"), 0) and None)
+    await producer.end(commit=True)
+    assert values(node) == [b"a"]
+    replica = node.topics.find(T0)
+    assert replica.high_watermark == replica.log.log_end_offset == 3
+
+
+async def test_kip_98_sequences_begin_anew_with_an_epoch_and_go_on_within_it() -> None:
+    node = await World().open()
+    await node.topics.create(NewTopic(name="t"))
+    producer = await node.producer("a", codec=0)
+    for commit in (False, True, True):
+        producer.begin()
+        producer.append(T0, one("a"), 0)
+        producer.append(T0, one("b"), 0)
+        await producer.end(commit=commit)
+    headers = [h for h, _ in batches_of(node.topics.find(T0).log) if not h.control]
+    assert [(h.producer_epoch, h.base_sequence) for h in headers] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)]
