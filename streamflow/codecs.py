@@ -144,9 +144,11 @@ class _AnyKey:
         if data is None:
             return None
         try:
-            return unpack(data)
-        except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
-            raise _refused(data, Any, error) from error
+            key = unpack(data)
+            hash(key)
+        except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise _refused(data, "a key", error) from error
+        return key
 
     def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
         return _decode_each(self, column)

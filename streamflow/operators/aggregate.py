@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from streamflow.codecs import exact
+from streamflow.codecs import exact, pack
 from streamflow.errors import ConfigError
 from streamflow.operators.base import OperatorFailed
 from streamflow.operators.fields import Field, holds_records, reader
@@ -231,7 +231,14 @@ class TopK(Aggregate):
 HLL_PRECISION = 12
 """4,096 registers: a standard error of 1.04 / sqrt(4096) = 1.6 % in 4 KiB (Flajolet et al., 2007)."""
 
-_hash_key = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def _hashable(value: Any) -> bytes:
+    try:
+        return _encode(value)
+    except (TypeError, OverflowError):
+        return pack(value)
 
 
 class ApproxDistinct(Aggregate):
@@ -244,7 +251,7 @@ class ApproxDistinct(Aggregate):
 
     def add_many(self, acc: Any, column: Sequence[Any]) -> Any:
         registers = bytearray(acc or 1 << HLL_PRECISION)
-        for key in set(map(_hash_key, column)):
+        for key in set(map(_hashable, column)):
             # Not CRC-32, twice or otherwise: it is linear, so a second seed adds nothing to its 32 bits.
             hashed = int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
             at = hashed >> (64 - HLL_PRECISION)

@@ -41,7 +41,7 @@ def column_of(field: Field, values: Sequence[Any]) -> Sequence[Any]:
         return values
     if callable(field):
         return apply(reader(field) if None in values else field, values)
-    if "." not in field:  # which attrgetter would take for a path
+    if values and "." not in field:  # which attrgetter would take for a path
         get = itemgetter(field) if type(values[0]) is dict else attrgetter(field)
         try:
             return list(map(get, values))
@@ -79,7 +79,7 @@ def holds_records(kind: Any) -> bool:
 
 def _hints(annotated: Any) -> dict[str, Any]:
     try:
-        return get_type_hints(annotated)
+        return get_type_hints(get_origin(annotated) or annotated)
     except (NameError, TypeError, AttributeError):
         return {}
 

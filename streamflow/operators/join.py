@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from streamflow.event import Batch
-from streamflow.operators.base import Operator
+from streamflow.operators.base import Operator, OperatorFailed
 from streamflow.operators.stateless import apply
 
 L = TypeVar("L")
@@ -38,6 +38,10 @@ class JoinTable(Operator):
     def on_batch(self, batch: Batch, side: int = 0) -> Batch | None:
         rows = apply(self._lookup, batch.keys)
         if self._how == "inner" and None in rows:
+            there = [at for at, row in enumerate(rows) if row is not None]
             batch = batch.select([row is not None for row in rows])
-            rows = [row for row in rows if row is not None]
+            try:
+                return batch.with_values(apply(self._merge, batch.values, [rows[at] for at in there]))
+            except OperatorFailed as failure:
+                raise OperatorFailed(there[failure.index]) from failure.__cause__
         return batch.with_values(apply(self._merge, batch.values, rows))

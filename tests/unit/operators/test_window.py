@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamflow.errors import ConfigError
 from streamflow.event import TIMESTAMP_MS_MAX, Batch
-from streamflow.operators.aggregate import collect, count, max, mean, min, sum
+from streamflow.operators.aggregate import collect, count, fold, max, mean, min, sum
+from streamflow.operators.base import OperatorFailed
 from streamflow.operators.watermark import WatermarkTracker
 from streamflow.operators.window import WindowAggregate, hopping, result_type, tumbling
+
+
+class Sale(msgspec.Struct):
+    price: Decimal
+
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AGGREGATES = {"n": count(), "total": sum(), "least": min(), "most": max(), "average": mean(), "all": collect()}
@@ -61,7 +70,7 @@ def oracle(stream, spec, grace, disorder):
 
 def batches(stream, positions):
     edges = [0, *sorted(p for p in positions if 0 < p < len(stream)), len(stream)]
-    return [stream[a:b] for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [stream[a:b] for a, b in pairwise(edges) if b > a]
 
 
 def columns(part):
@@ -113,6 +122,33 @@ def test_however_the_stream_is_cut_and_restored_the_rows_are_those_of_the_whole(
     assert set(state) <= {b"\xa4late"}
 
 
+@given(events, cuts, cuts, specs, st.sampled_from([0, 30]))
+def test_with_updates_the_last_row_of_a_window_before_its_final_one_is_the_same(
+    stream, positions, crashes, spec, grace
+) -> None:
+    operator, tracker, state, shown, final = made(spec, grace, emit="updates"), WatermarkTracker(), {}, {}, {}
+
+    def look(out) -> None:
+        for row in out.values if out is not None else []:
+            assert (row.start, row.key) not in final
+            (final if row.final else shown)[row.start, row.key] = (row.n, row.total, row.all)
+
+    for n, part in enumerate(batches(stream, positions)):
+        batch = columns(part)
+        batch.watermarks = tracker.column(batch.timestamps)
+        look(operator.on_batch(batch))
+        look(operator.on_watermark(tracker.watermark_ms))
+        state.update(operator.snapshot())
+        if n in crashes:
+            operator = made(spec, grace, emit="updates")
+            operator.restore((k, v) for k, v in state.items() if v is not None)
+    look(operator.on_watermark(TIMESTAMP_MS_MAX))
+    assert final == shown
+    assert {(millis(start), key): row for (start, key), row in final.items()} == {
+        window: (row[0], row[1], row[5]) for window, row in oracle(stream, spec, grace, 0)[0].items()
+    }
+
+
 @given(events, cuts, specs)
 def test_a_bare_count_agrees_with_a_count_among_others(stream, positions, spec) -> None:
     fast, slow = made(spec, 0, {"n": count()}), made(spec, 0, {"n": count(), "total": sum()})
@@ -161,6 +197,104 @@ def test_event_time_beyond_what_a_calendar_can_name_is_shown_as_its_last_moment(
     assert row.start.year == 9999
 
 
+@pytest.mark.parametrize("t", [2**53 - 1, 2**53, 2**63 - 1])
+@pytest.mark.parametrize("spec", [tumbling("1s"), hopping("1s", "300ms")])
+def test_an_event_after_the_end_of_time_is_counted_in_the_last_window_and_its_row_can_be_written(t, spec) -> None:
+    operator = made(spec, 500, {"n": count()})
+    operator.on_batch(Batch(["a", "a"], [0, 0], [5_000, t], range(2)))
+    out = operator.on_watermark(TIMESTAMP_MS_MAX)
+    per_event = -(-spec.size_ms // spec.step_ms)
+    assert 2 * per_event - 2 <= len(out) <= 2 * per_event
+    assert len({row.start for row in out.values[-1:]} | {row.start for row in out.values[:1]}) == 2
+    assert max_of(out.timestamps) < TIMESTAMP_MS_MAX
+    assert operator.late_records == 0
+
+
+def max_of(column):
+    return sorted(column)[-1]
+
+
+def test_an_event_before_the_beginning_of_time_is_late_and_counted() -> None:
+    operator = made(tumbling("1s"), 0, {"n": count()})
+    operator.on_batch(Batch(["a"], [0], [-(2**63)], range(1)))
+    assert operator.late_records == 1
+    assert operator.on_watermark(TIMESTAMP_MS_MAX) is None
+
+
+def test_events_behind_the_end_of_the_input_are_late_whatever_the_grace() -> None:
+    operator = made(tumbling("1s"), 60_000, {"n": count()})
+    operator.on_watermark(TIMESTAMP_MS_MAX)
+    operator.on_batch(Batch(["a", "a"], [0, 0], [0, TIMESTAMP_MS_MAX - 1], range(2)))
+    assert operator.late_records == 2
+    assert operator.on_watermark(TIMESTAMP_MS_MAX) is None
+
+
+def test_without_a_column_of_watermarks_lateness_goes_by_the_last_one_told() -> None:
+    operator = made(tumbling("1s"), 100, {"n": count()})
+    operator.on_watermark(1_099)
+    operator.on_batch(Batch(["a"], [0], [999], range(1)))
+    assert operator.late_records == 0
+    operator.on_watermark(1_100)
+    operator.on_batch(Batch(["a"], [0], [999], range(1)))
+    assert operator.late_records == 1
+
+
+def test_an_event_that_a_function_fails_on_leaves_no_trace_and_the_rest_can_be_given_again() -> None:
+    aggregates = {"n": count(), "shares": fold(0, lambda acc, v: acc + 10 // v)}
+    operator = made(tumbling("1s"), 0, aggregates, emit="updates")
+    batch = Batch(["c", "b", "a", "b"], [1, 1, 1, 0], [500, 10_100, 11_000, 11_500], range(4), None, [10_000] * 4)
+    with pytest.raises(OperatorFailed) as failed:
+        operator.on_batch(batch)
+    assert failed.value.index == 3
+    assert (operator.snapshot(), operator.late_records) == ([], 0)
+    out = operator.on_batch(batch.select([True, True, True, False]))
+    assert operator.late_records == 1
+    assert [(r.key, r.n, r.shares) for r in out.values] == [("b", 1, 10), ("a", 1, 10)]
+    assert operator.replayable
+
+
+def test_records_in_the_state_of_a_window_are_records_again_after_a_restart() -> None:
+    aggregates = {"all": collect(), "total": sum("price")}
+    row = result_type("Row", aggregates, windowed=True, value_type=Sale)
+    before, after = (WindowAggregate(tumbling("1s"), 0, aggregates, row, value_type=Sale) for _ in range(2))
+    before.on_batch(Batch(["a"], [Sale(Decimal("1.10"))], [0], range(1)))
+    after.restore(before.snapshot())
+    after.on_batch(Batch(["a"], [Sale(Decimal("2.20"))], [1], range(1)))
+    (got,) = after.on_watermark(1_000).values
+    assert got.all == [Sale(Decimal("1.10")), Sale(Decimal("2.20"))]
+    assert got.total == Decimal("3.30")
+
+
+@pytest.mark.parametrize("key", ["a", 7, b"x", None, ("t", (1, None)), date(2026, 1, 2), 1.5, True, Decimal("1.0")])
+def test_a_key_is_the_same_key_after_a_restart(key) -> None:
+    before, after = made(tumbling("1s"), 0, {"n": count()}), made(tumbling("1s"), 0, {"n": count()})
+    before.on_batch(Batch([key], [0], [0], range(1)))
+    after.restore(before.snapshot())
+    after.on_batch(Batch([key], [0], [0], range(1)))
+    (got,) = after.on_watermark(1_000).values
+    assert (got.key, got.n) == (key, 2)
+    assert type(got.key) is type(key)
+
+
+def test_a_snapshot_holds_what_changed_since_the_last_one_and_none_for_what_closed() -> None:
+    operator = made(tumbling("1s"), 0, {"n": count()})
+    operator.on_batch(Batch(["a", "b"], [0, 0], [0, 1_500], range(2)))
+    first = dict(operator.snapshot())
+    assert len(first) == 2
+    assert None not in first.values()
+    assert operator.snapshot() == []
+    operator.on_watermark(1_000)
+    ((closed, gone),) = operator.snapshot()
+    assert closed in first
+    assert gone is None
+
+
+def test_no_row_bears_the_offset_of_a_record() -> None:
+    operator = made(tumbling("1s"), 0, {"n": count()})
+    operator.on_batch(Batch(["a", "b"], [0, 0], [0, 0], range(2)))
+    assert all(offset < 0 for offset in operator.on_watermark(1_000).offsets)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -170,6 +304,7 @@ def test_event_time_beyond_what_a_calendar_can_name_is_shown_as_its_last_moment(
         (lambda: hopping("1s", "2s"), "fall between"),
         (lambda: result_type("R", {"start": count()}, windowed=True), "'start'"),
         (lambda: result_type("R", {}, windowed=True), "computes nothing"),
+        (lambda: made(tumbling("1s"), 0, emit="sometimes"), "'final' or 'updates'"),
     ],
 )
 def test_windows_that_make_no_sense_are_refused(wrong, says) -> None:
