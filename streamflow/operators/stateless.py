@@ -65,10 +65,10 @@ class FlatMap(Operator):
 
     def on_batch(self, batch: Batch, side: int = 0) -> Batch | None:
         lists = apply(lambda value: list(self._fn(value)), batch.values)
-        counts = list(map(len, lists))
+        at = list(chain.from_iterable(map(repeat, range(len(lists)), map(len, lists))))
 
         def spread(column: Sequence[Any]) -> list[Any]:
-            return list(chain.from_iterable(map(repeat, column, counts)))
+            return list(map(column.__getitem__, at))
 
         return Batch(
             spread(batch.keys),
