@@ -73,7 +73,7 @@ def _branches(node: Node, indent: str, lines: list[str]) -> None:
 def as_svg(pieces: list[Piece]) -> str:
     """Boxes in columns from left to right, a row a path; a topic that one piece writes and another reads is one box."""
     nodes, edges = _drawn(pieces)
-    places = _places(nodes, edges)
+    places = _places(pieces, edges)
     width = max((x for x, _ in places.values()), default=0) + BOX_WIDTH + MARGIN
     height = max((y for _, y in places.values()), default=0) + BOX_HEIGHT + MARGIN
     parts = [
@@ -105,31 +105,35 @@ def _drawn(pieces: list[Piece]) -> tuple[dict[str, Node], list[tuple[str, str, b
     return nodes, list(edges)
 
 
-def _places(nodes: dict[str, Node], edges: list[tuple[str, str, bool]]) -> dict[str, tuple[int, int]]:
-    """A column by the longest way from a source; in a column, beside what it comes from."""
-    parents: dict[str, list[str]] = {key: [] for key in nodes}
+def _places(pieces: list[Piece], edges: list[tuple[str, str, bool]]) -> dict[str, tuple[int, int]]:
+    """A column by the longest way from a source; rows of its own for each piece, so that long edges find their way."""
+    parents: dict[str, list[str]] = {}
     for a, b, _ in edges:
-        parents[b].append(a)
+        parents.setdefault(b, []).append(a)
     columns: dict[str, int] = {}
 
     def column(key: str, path: frozenset[str]) -> int:
         if key not in columns:
-            before = [column(p, path | {key}) for p in parents[key] if p not in path and p != key]
+            before = [column(p, path | {key}) for p in parents.get(key, ()) if p not in path and p != key]
             columns[key] = max(before, default=-1) + 1
         return columns[key]
 
-    for key in nodes:
-        column(key, frozenset())
     rows: dict[str, int] = {}
-    taken: set[tuple[int, int]] = set()
-    for key in sorted(nodes, key=lambda k: columns[k]):
-        row = min((rows[p] for p in parents[key] if p in rows), default=0)
-        while (columns[key], row) in taken:
-            row += 1
-        rows[key] = row
-        taken.add((columns[key], row))
+    first = 0
+    for piece in pieces:
+        own = sorted({_key(n): column(_key(n), frozenset()) for n in piece.nodes}.items(), key=lambda item: item[1])
+        taken = {(columns[key], row) for key, row in rows.items()}
+        for key, at in own:
+            if key in rows:
+                continue
+            row = max((rows[p] for p in parents.get(key, ()) if rows.get(p, -1) >= first), default=first)
+            while (at, row) in taken:
+                row += 1
+            rows[key] = row
+            taken.add((at, row))
+        first = max(rows.values(), default=-1) + 1
     step_x, step_y = BOX_WIDTH + GAP_X, BOX_HEIGHT + GAP_Y
-    return {key: (MARGIN + columns[key] * step_x, MARGIN + rows[key] * step_y) for key in nodes}
+    return {key: (MARGIN + columns[key] * step_x, MARGIN + row * step_y) for key, row in rows.items()}
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int], looked_up: bool) -> str:
