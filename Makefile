@@ -49,6 +49,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m pytest -q tests/unit/test_house.py
 
 format: .venv/dev
 	$(BIN)/ruff format .
