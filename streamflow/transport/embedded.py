@@ -45,10 +45,14 @@ class EmbeddedTransport:
         return self._url
 
     @property
-    def _node(self) -> Node:
+    def _open(self) -> EmbeddedLog:
         if self._log is None:
             raise ConfigError(f"{self._url} isn't open; call open() first")
-        return self._log.node
+        return self._log
+
+    @property
+    def _node(self) -> Node:
+        return self._open.node
 
     async def open(self) -> None:
         if self._log is not None:
@@ -126,11 +130,20 @@ class EmbeddedTransport:
 
     async def accept_loss(self, partition: TopicPartition) -> list[tuple[int, int]]:
         """Corrupt ranges of the partition, until now an error to who reads them, are read over. Their bytes are kept.
+        Works on a closed transport too: a log whose own topics are corrupt can't be opened otherwise.
 
-        Returns: the ranges, as first offset and the one behind the last.
+        Returns: the ranges accepted by now, as first offset and the one behind the last.
         """
         await anyio.lowlevel.checkpoint()
-        return [(q.first_offset, q.next_offset) for q in self._node.accept_loss(partition)]
+        if self._log is not None:
+            return _ranges(self._node, partition)
+        if self._path is None:
+            return []
+        held = await EmbeddedLog.open_directory(self._path, self._config, self._now_ms, accept_loss=[partition])
+        try:
+            return _ranges(held.node, partition)
+        finally:
+            await held.close()
 
     # Groups
 
@@ -155,21 +168,21 @@ class EmbeddedTransport:
 
     async def reader(self) -> EmbeddedReader:
         await anyio.lowlevel.checkpoint()
-        return EmbeddedReader(self._node)
+        return EmbeddedReader(self._open)
 
     async def writer(self, transactional_id: str | None = None, *, compression: str = "none") -> EmbeddedWriter:
         codec = codec_number(compression)
         await anyio.lowlevel.checkpoint()
         producer = None if transactional_id is None else await self._node.producer(transactional_id, codec=codec)
-        return EmbeddedWriter(self._node, codec, producer)
+        return EmbeddedWriter(self._open, codec, producer)
 
 
 class EmbeddedReader:
     """See `Reader`. A poll also returns, with nothing, as soon as positions moved over aborted records or markers
     alone: so a reader that has caught up is known to have."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, log: EmbeddedLog) -> None:
+        self._log = log
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._turn: list[Cursor] = []
         self._woken = anyio.Event()
@@ -177,7 +190,7 @@ class EmbeddedReader:
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         self._release()
         self._cursors = {
-            where: Cursor(self._node.topics.find(where), position) for where, position in positions.items()
+            where: Cursor(self._log.node.topics.find(where), position) for where, position in positions.items()
         }
         self._turn = list(self._cursors.values())
         for cursor in self._turn:
@@ -206,7 +219,7 @@ class EmbeddedReader:
 
     async def poll(self, max_records: int, timeout_s: float) -> list[tuple[TopicPartition, Batch]]:
         await anyio.lowlevel.checkpoint()
-        await self._node.tick()
+        await self._log.look_after()
         with anyio.move_on_after(timeout_s):
             while True:
                 self._woken = anyio.Event()
@@ -248,8 +261,9 @@ class EmbeddedReader:
 class EmbeddedWriter:
     """See `Writer`."""
 
-    def __init__(self, node: Node, codec: int, producer: TransactionalProducer | None) -> None:
-        self._node = node
+    def __init__(self, log: EmbeddedLog, codec: int, producer: TransactionalProducer | None) -> None:
+        self._log = log
+        self._node = log.node
         self._codec = codec
         self._producer = producer
 
@@ -259,7 +273,7 @@ class EmbeddedWriter:
         return self._producer
 
     async def begin(self) -> None:
-        await self._node.tick()
+        await self._log.look_after()
         self._transactional().begin()
 
     async def append(self, partition: TopicPartition, batch: Batch) -> int:
@@ -286,6 +300,11 @@ class EmbeddedWriter:
         """Aborts what is begun."""
         if self._producer is not None and self._producer.begun:
             await self._producer.end(commit=False)
+
+
+def _ranges(node: Node, partition: TopicPartition) -> list[tuple[int, int]]:
+    node.accept_loss(partition)
+    return [(q.first_offset, q.next_offset) for q in node.topics.find(partition).log.quarantined]
 
 
 def _values(offsets: Mapping[TopicPartition, Committed], now_ms: int) -> dict[TopicPartition, OffsetValue]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 import structlog
 
 from streamflow.errors import ConfigError
+from streamflow.event import TopicPartition
 from streamflow.log.errors import LogError
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.flusher import in_thread, inline
@@ -40,6 +41,11 @@ class EmbeddedLog:
         self._directory = directory
         self._background: asyncio.Task[None] | None = None
 
+    async def look_after(self) -> None:
+        """Does what is due by the clock, if no background task does."""
+        if self._background is None:
+            await self.node.tick()
+
     @classmethod
     async def open_memory(cls, config: NodeConfig, now_ms: Callable[[], int]) -> EmbeddedLog:
         """A log in RAM. What is due by the clock is done by those who use it: there is no background task, so that
@@ -48,12 +54,22 @@ class EmbeddedLog:
         return cls(await Node.open(world, config, clean=True), None)
 
     @classmethod
-    async def open_directory(cls, path: Path, config: NodeConfig, now_ms: Callable[[], int]) -> EmbeddedLog:
-        """Raises: DirectoryInUseError, UnsupportedFormatError, DirectoryError, LogError."""
+    async def open_directory(
+        cls,
+        path: Path,
+        config: NodeConfig,
+        now_ms: Callable[[], int],
+        *,
+        accept_loss: Collection[TopicPartition] = (),
+    ) -> EmbeddedLog:
+        """Args:
+            accept_loss: as `Node.open`.
+
+        Raises: DirectoryInUseError, UnsupportedFormatError, DirectoryError, LogError."""
         directory = await in_thread(lambda: DataDirectory.open(path))
         try:
             world = Surroundings(files=directory.files, now_ms=now_ms, random_bytes=os.urandom, blocking=in_thread)
-            node = await Node.open(world, config, clean=directory.clean)
+            node = await Node.open(world, config, clean=directory.clean, accept_loss=accept_loss)
         except BaseException:
             directory.close(clean=False)
             raise

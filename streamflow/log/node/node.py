@@ -6,7 +6,7 @@ writes. Everything runs on one event loop; what waits for the disk is handed to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -28,7 +28,6 @@ from streamflow.log.node.topics import Topics
 from streamflow.log.node.transactions import Transactions
 from streamflow.log.records import decode
 from streamflow.log.storage.files import Files
-from streamflow.log.storage.partition import Quarantine
 
 log = structlog.get_logger("streamflow.log")
 
@@ -88,17 +87,26 @@ class Node:
         return f"<Node epoch {epoch}, {len(self.topics.replicas)} partitions, {self.transactions.coordinator!r}>"
 
     @classmethod
-    async def open(cls, world: Surroundings, config: NodeConfig, *, clean: bool) -> Node:
+    async def open(
+        cls,
+        world: Surroundings,
+        config: NodeConfig,
+        *,
+        clean: bool,
+        accept_loss: Collection[TopicPartition] = (),
+    ) -> Node:
         """Opens what the files hold, or begins anew.
 
         Args:
             clean: the last run closed the node, so that ends needn't be checked.
+            accept_loss: partitions whose corrupt ranges are read over: the log's own are read while it opens.
 
-        Raises: LogError.
+        Raises: LogError; CorruptBatchError when the log's own topics can't be read.
         """
 
+        points = read_points(world.files)
+
         def work() -> Node:
-            points = read_points(world.files)
             metadata = MetadataLog.open(
                 world.files,
                 NODE_ID,
@@ -106,13 +114,21 @@ class Node:
                 clean=clean,
                 now_ms=world.now_ms(),
             )
-            node = cls(world, config, metadata)
+            return cls(world, config, metadata)
+
+        def load() -> None:
             node.topics.open(points, clean=clean)
+            for where in accept_loss:
+                node.accept_loss(where)
             node.groups.load()
-            return node
 
         node = await world.blocking(work)
-        await node.transactions.recover()
+        try:
+            await world.blocking(load)
+            await node.transactions.recover()
+        except BaseException:
+            node.topics.release()
+            raise
         return node
 
     # Data
@@ -156,12 +172,11 @@ class Node:
             raise OffsetOutOfRangeError(str(where), before, replica.log.log_start_offset, replica.high_watermark)
         replica.log.delete_before(before)
 
-    def accept_loss(self, where: TopicPartition) -> list[Quarantine]:
-        """Corrupt ranges of the partition are read over from now on."""
+    def accept_loss(self, where: TopicPartition) -> None:
+        """Corrupt ranges of the partition are read over from now on. Raises: UnknownTopicError."""
         replica = self.topics.find(where)
-        accepted = replica.log.accept_loss()
+        replica.log.accept_loss()
         replica.notify()
-        return accepted
 
     async def delete_topic(self, name: str) -> None:
         """With the offsets groups have of it. Raises: UnknownTopicError, InvalidTopicError, LogError."""
@@ -215,13 +230,12 @@ class Node:
         if self.flusher.failed is None:
             await self.flusher.flush(self.topics.replicas.values())
         clean = self.flusher.failed is None
-        logs = [r.log for r in self.topics.replicas.values()] + [self.topics.metadata.partition]
 
         def work() -> None:
-            for partition_log in logs:
-                partition_log.close() if clean else partition_log.release()
-            if clean:
-                write_points(self._world.files, self.topics.points())
+            for replica in self.topics.replicas.values():
+                replica.log.close()
+            self.topics.metadata.partition.close()
+            write_points(self._world.files, self.topics.points())
 
-        await self._world.blocking(work)
+        await self._world.blocking(work if clean else self.topics.release)
         return clean

@@ -6,7 +6,7 @@ topic was removed: one that no record speaks of is reported and left alone, one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 import anyio
@@ -78,7 +78,8 @@ class Topics:
         """
         self._remove_leftovers()
         for topic in self.metadata.image.topics.values():
-            self._add(self._open_logs(topic, points, clean=clean))
+            for replica in self._open_logs(topic, points, clean=clean):
+                self.replicas[replica.where] = replica
 
     def _remove_leftovers(self) -> None:
         """Finishes removals a crash cut short, and reports what nothing is known of."""
@@ -94,10 +95,9 @@ class Topics:
             elif topic_id not in image.topics_by_id:
                 log.warning("a directory of no known topic is left alone", path=f"{self._files.root}/{ROOT}/{name}")
 
-    def _open_logs(self, topic: TopicImage, points: Mapping[str, int], *, clean: bool) -> list[Replica]:
+    def _open_logs(self, topic: TopicImage, points: Mapping[str, int], *, clean: bool) -> Iterator[Replica]:
         path = topic_path(topic)
         config = segment_config(topic.config)
-        opened = []
         for number, partition in enumerate(topic.partitions):
             where, directory = TopicPartition(topic.name, number), f"{path}/{number}"
             point = points.get(directory, 0)
@@ -115,11 +115,13 @@ class Topics:
                 end=partition_log.log_end_offset,
                 flush_before_commit=self._commits_flushed,
             )
-            opened.append(Replica(where, directory, partition_log, leader))
-        return opened
+            yield Replica(where, directory, partition_log, leader)
 
-    def _add(self, replicas: list[Replica]) -> None:
-        self.replicas.update((replica.where, replica) for replica in replicas)
+    def release(self) -> None:
+        """Closes the files as they are."""
+        for replica in self.replicas.values():
+            replica.log.release()
+        self.metadata.partition.release()
 
     # Looking up
 
@@ -166,7 +168,8 @@ class Topics:
         await self._flusher.alone(lambda: metadata.write(records, now_ms))
         metadata.apply(records)
         topic = metadata.image.topics[new.name]
-        self._add(await self._flusher.alone(lambda: self._open_logs(topic, {}, clean=True)))
+        opened = await self._flusher.alone(lambda: list(self._open_logs(topic, {}, clean=True)))
+        self.replicas.update((replica.where, replica) for replica in opened)
 
     async def delete(self, name: str) -> None:
         """Raises: UnknownTopicError, InvalidTopicError, LogError."""
