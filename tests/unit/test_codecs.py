@@ -77,6 +77,8 @@ def shape(value: Any) -> Any:
     return type(value), value
 
 
+@example(2**64)
+@example([-(2**63) - 1, {"n": 10**30}])
 @given(kept)
 def test_state_is_read_back_as_it_was_type_by_type(value) -> None:
     assert shape(unpack(pack(value))) == shape(value)

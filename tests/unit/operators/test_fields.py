@@ -90,6 +90,11 @@ def test_the_value_that_does_not_have_the_field_is_named(field, values, index) -
     assert failed.value.__cause__ is not None
 
 
+def test_a_dot_in_a_name_is_part_of_the_name() -> None:
+    with pytest.raises(OperatorFailed):
+        column_of("left.km", [Pair(Ride(1.0), 2)])
+
+
 def annotated(ride: Ride) -> int | None:
     return int(ride.km)
 

@@ -229,6 +229,14 @@ def test_events_behind_the_end_of_the_input_are_late_whatever_the_grace() -> Non
     assert operator.on_watermark(TIMESTAMP_MS_MAX) is None
 
 
+def test_an_event_late_for_one_of_its_windows_still_counts_in_the_others() -> None:
+    operator = made(hopping("100ms", "50ms"), 0, {"n": count()})
+    operator.on_watermark(110)
+    operator.on_batch(Batch(["a"], [0], [60], range(1)))
+    assert [millis(row.start) for row in operator.on_watermark(TIMESTAMP_MS_MAX).values] == [50]
+    assert operator.late_records == 0
+
+
 def test_without_a_column_of_watermarks_lateness_goes_by_the_last_one_told() -> None:
     operator = made(tumbling("1s"), 100, {"n": count()})
     operator.on_watermark(1_099)

@@ -118,6 +118,20 @@ def test_changes_come_once_a_key_in_the_order_it_first_changed_with_the_value_it
     assert store.changes() == [("b", 3), ("a", 2), ("c", None)]
 
 
+def test_a_value_set_twice_and_then_deleted_is_put_back_step_by_step() -> None:
+    store, journal = MemoryStore("t"), []
+    store.load([("k", 1)])
+    store.set("k", 2, journal)
+    store.set("k", 3, journal)
+    store.delete("k", journal)
+    seen = []
+    while journal:
+        owner, key, before = journal.pop()
+        owner.put_back(key, before)
+        seen.append(store.get("k"))
+    assert seen == [3, 2, 1]
+
+
 def test_deleting_what_is_not_there_is_no_change() -> None:
     store, journal = MemoryStore("t"), []
     store.delete("k", journal)
