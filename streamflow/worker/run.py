@@ -342,6 +342,9 @@ class Worker:
         # Asked again and again: what is waited for is that nothing happens any more, and that has no event.
         while not await self._quiet():  # noqa: ASYNC110
             await anyio.sleep(pause)
+            if not pause:  # On virtual time: wait for whoever works, or the clock could never move on to its end.
+                async with self._committing, self._gate.committing():
+                    pass
 
     async def _quiet(self) -> bool:
         if not await self._drained():
