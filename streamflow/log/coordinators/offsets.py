@@ -72,6 +72,10 @@ class GroupOffsets:
         """Empty for a group nothing is known of."""
         return dict(self._groups.get(group, {}))
 
+    def topics(self) -> set[str]:
+        """Those that groups have offsets of."""
+        return {where.topic for known in self._groups.values() for where in known}
+
     @property
     def size(self) -> int:
         """Offsets kept."""

@@ -126,6 +126,8 @@ class Node:
         try:
             await world.blocking(load)
             await node.transactions.recover()
+            for name in node.groups.offsets.topics() - node.topics.metadata.image.topics.keys():
+                await node.groups.forget_topic(name)  # Its removal was cut short by a crash.
         except BaseException:
             node.topics.release()
             raise

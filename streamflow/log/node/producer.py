@@ -13,12 +13,10 @@ from streamflow.log.coordinators.events import ProducerSession
 from streamflow.log.coordinators.records import OffsetValue
 from streamflow.log.errors import TransactionError
 from streamflow.log.node.groups import OFFSETS, Groups
-from streamflow.log.node.rows import build
+from streamflow.log.node.rows import SEQUENCES, build
 from streamflow.log.node.topics import Topics
 from streamflow.log.node.transactions import Transactions
 from streamflow.log.records import Producer
-
-_SEQUENCE_END = 2**31
 
 
 class TransactionalProducer:
@@ -49,7 +47,7 @@ class TransactionalProducer:
         producer = Producer(self.session.producer_id, self.session.producer_epoch, sequence, True)
         data = build(batch, codec=self._codec, bytes_max=replica.log.config.message_bytes_max, producer=producer)
         info = replica.append(data, now_ms)
-        self._sequences[where] = (sequence + len(batch)) % _SEQUENCE_END
+        self._sequences[where] = (sequence + len(batch)) % SEQUENCES
         return info.base_offset
 
     async def add_offsets(self, group: str, offsets: Mapping[TopicPartition, OffsetValue], now_ms: int) -> None:

@@ -16,6 +16,9 @@ BATCH_BYTES = 256 << 10
 """Of rows in one batch: a quarter of what `max.message.bytes` allows by default."""
 ROW_BYTES_MAX = 64 << 20
 
+SEQUENCES = 2**31
+"""Sequence numbers begin anew after so many."""
+
 
 def batches_of(log: PartitionLog) -> Iterator[tuple[BatchHeader, memoryview]]:
     """Every batch of the log, committed or not, from its start."""
@@ -49,7 +52,7 @@ def build(batch: Batch, *, codec: int, bytes_max: int, producer: Producer = NOBO
     if len(built) <= bytes_max or len(batch) == 1:
         return built
     middle = len(batch) // 2
-    later = replace(producer, sequence=producer.sequence + middle) if producer.sequence >= 0 else producer
+    later = replace(producer, sequence=(producer.sequence + middle) % SEQUENCES) if producer.sequence >= 0 else producer
     return build(batch.slice(0, middle), codec=codec, bytes_max=bytes_max, producer=producer) + build(
         batch.slice(middle, len(batch)), codec=codec, bytes_max=bytes_max, producer=later
     )

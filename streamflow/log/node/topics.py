@@ -17,7 +17,7 @@ from streamflow.event import TopicPartition
 from streamflow.log.controller.image import TopicImage
 from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord
 from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic, create_topic, delete_topic
-from streamflow.log.errors import DirectoryError, InvalidTopicError
+from streamflow.log.errors import DirectoryError, InvalidTopicError, StorageFailedError
 from streamflow.log.model import Identity
 from streamflow.log.node.config import segment_config
 from streamflow.log.node.flusher import Flusher
@@ -126,11 +126,13 @@ class Topics:
     # Looking up
 
     def find(self, where: TopicPartition) -> Replica:
-        """Raises: UnknownTopicError."""
+        """Raises: UnknownTopicError, InvalidTopicError for a number it doesn't have, StorageFailedError."""
         replica = self.replicas.get(where)
         if replica is None:
-            self.describe(where.topic)
-            raise InvalidTopicError(f"topic '{where.topic}' has no partition {where.partition}")
+            count = len(self.describe(where.topic).partitions)
+            if 0 <= where.partition < count:
+                raise StorageFailedError(f"{where} couldn't be opened when it was made; open the log again")
+            raise InvalidTopicError(f"topic '{where.topic}' has no partition {where.partition}: it has {count}")
         return replica
 
     def describe(self, name: str) -> TopicImage:

@@ -115,6 +115,20 @@ async def test_removing_a_topic_that_a_crash_cut_short_is_finished() -> None:
     assert world.files.names("topics") == []
 
 
+async def test_a_new_topic_never_inherits_offsets_though_a_crash_cut_the_removal_of_the_old_short() -> None:
+    world = World()
+    node = await world.open()
+    await node.topics.create(NewTopic(name="t"))
+    await produce(node, "a")
+    await node.groups.commit("g", {T0: OffsetValue(offset=1)})
+    await node.topics.delete("t")
+    for _ in range(2):
+        node = await world.open(clean=False)
+        assert node.groups.offsets.committed("g") == {}
+        if "t" not in node.topics.metadata.image.topics:
+            await node.topics.create(NewTopic(name="t"))
+
+
 async def test_a_missing_partition_directory_is_an_error_not_an_empty_partition() -> None:
     world = World()
     node = await world.open()
