@@ -23,7 +23,7 @@ LOG_SECONDS = 10.0
 
 
 def moment(ms: int | None) -> str:
-    """Event time for people; a dash before any event."""
+    """Event time for people; a dash where there is none."""
     if ms is None:
         return "–"
     try:
@@ -65,7 +65,8 @@ async def watched(worker: Worker) -> AsyncIterator[None]:
 
 
 async def _live(worker: Worker, console: Console) -> None:
-    seen, at = 0, time.monotonic()
+    started = time.monotonic()
+    seen, at = 0, started
     with Live(console=console, auto_refresh=False, transient=False) as live:
         try:
             while True:
@@ -74,7 +75,8 @@ async def _live(worker: Worker, console: Console) -> None:
                 live.update(line(figures, (figures.events_in - seen) / (now - at)), refresh=True)
                 seen, at = figures.events_in, now
         finally:
-            live.update(line(worker.figures(), 0), refresh=True)
+            figures = worker.figures()
+            live.update(line(figures, figures.events_in / (time.monotonic() - started)), refresh=True)
 
 
 async def _logged(worker: Worker, console: Console) -> None:
