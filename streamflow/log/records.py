@@ -40,6 +40,7 @@ CONTROL = 0x20
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _CRC_AT = 17
 _ATTRIBUTES_AT = 21
+_MAX_TIMESTAMP_AT = 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,27 @@ def check_crc(data: bytes | bytearray | memoryview, header: BatchHeader, at: int
         )
 
 
+def check_count(header: BatchHeader) -> None:
+    """For batches as producers send them, without holes. Raises: CorruptBatchError when the header contradicts itself,
+    or claims records that can't be in its bytes."""
+    if header.count < 1 or header.count != header.last_offset_delta + 1:
+        raise CorruptBatchError(f"a batch of {header.count} records ends at delta {header.last_offset_delta}")
+    if not header.codec and header.count * RECORD_BYTES_MIN > header.size - HEADER_BYTES:
+        raise CorruptBatchError(f"a batch claims {header.count} records in {header.size - HEADER_BYTES} bytes")
+
+
 def stamp(data: bytearray, base_offset: int, leader_epoch: int, at: int = 0) -> None:
     """Gives a batch its place in the log. Neither field is under the CRC."""
     struct.pack_into(">q", data, at, base_offset)
     struct.pack_into(">i", data, at + LENGTH_BYTES, leader_epoch)
+
+
+def set_append_time(data: bytearray, header: BatchHeader, now_ms: int, at: int = 0) -> None:
+    """The log's time instead of the producer's. Both fields are under the CRC, which is made anew."""
+    struct.pack_into(">h", data, at + _ATTRIBUTES_AT, header.attributes | LOG_APPEND_TIME)
+    struct.pack_into(">q", data, at + _MAX_TIMESTAMP_AT, now_ms)
+    with memoryview(data) as view:
+        struct.pack_into(">I", data, at + _CRC_AT, crc32c(view[at + _ATTRIBUTES_AT : at + header.size]))
 
 
 # Building

@@ -52,8 +52,11 @@ class Files(Protocol):
     def open(self, path: str) -> File:
         """Opened for reading and writing, created if need be (in an existing directory)."""
 
-    def read(self, path: str) -> bytes | None:
-        """The whole file; None when there is none."""
+    def read(self, path: str, bytes_max: int = -1) -> bytes | None:
+        """The file's first bytes, by default all; None when there is none."""
+
+    def size(self, path: str) -> int | None:
+        """Of a file, in bytes; None when there is none."""
 
     def replace(self, path: str, data: bytes) -> None:
         """Atomically and durably."""
@@ -97,10 +100,18 @@ class DiskFiles:
         with self.guarded("open", path):
             return DiskFile(self, path, os.open(self._at(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, bytes_max: int = -1) -> bytes | None:
         with self.guarded("read", path):
             try:
-                return Path(self._at(path)).read_bytes()
+                with open(self._at(path), "rb") as file:
+                    return file.read(bytes_max)
+            except FileNotFoundError:
+                return None
+
+    def size(self, path: str) -> int | None:
+        with self.guarded("look at", path):
+            try:
+                return os.stat(self._at(path)).st_size
             except FileNotFoundError:
                 return None
 
@@ -217,9 +228,12 @@ class MemoryFiles:
         self.content.setdefault(path, bytearray())
         return MemoryFile(self, path)
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, bytes_max: int = -1) -> bytes | None:
         data = self.content.get(path)
-        return None if data is None else bytes(data)
+        return None if data is None else bytes(data if bytes_max < 0 else data[:bytes_max])
+
+    def size(self, path: str) -> int | None:
+        return len(self.content[path]) if path in self.content else None
 
     def replace(self, path: str, data: bytes) -> None:
         self.content[path] = bytearray(data)

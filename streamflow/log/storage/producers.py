@@ -5,6 +5,7 @@ Rebuilt from the log's batches in order, so that it is the same after a crash; `
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -40,30 +41,39 @@ class Producers:
         self._known: dict[int, _Producer] = {}
         self._open: dict[int, int] = {}
         self._aborted: list[Aborted] = []
+        """By last offset: markers come in the order of the log."""
 
-    def check(self, header: BatchHeader) -> tuple[int, int] | None:
+    def check(self, header: BatchHeader, before: BatchHeader | None = None) -> tuple[int, int] | None:
         """Whether the batch may be appended; where it stands already, as (base offset, last offset), if it does.
+
+        Args: before: the producer's batch that is to be appended just before, together with this one.
 
         Raises: ProducerFencedError for an epoch of the past; OutOfOrderSequenceError for a gap.
         """
         if header.producer_id < 0 or header.control:
             return None
         known = self._known.get(header.producer_id)
-        if known is None:
-            return None
-        if header.producer_epoch < known.epoch:
+        if known is not None and header.producer_epoch < known.epoch:
             raise ProducerFencedError(
                 f"producer {header.producer_id} at epoch {header.producer_epoch} was replaced by epoch {known.epoch}; "
                 "another instance with its transactional id runs: stop this one"
             )
-        if header.base_sequence < 0 or header.producer_epoch > known.epoch or not known.batches:
+        if header.base_sequence < 0:
             return None
-        last = (header.base_sequence + header.count - 1) % _SEQUENCE_END
-        for first_sequence, last_sequence, base_offset, last_offset in known.batches:
-            if (first_sequence, last_sequence) == (header.base_sequence, last):
-                return base_offset, last_offset
-        expected = (known.batches[-1][1] + 1) % _SEQUENCE_END
-        if header.base_sequence != expected:
+        same_epoch = known is not None and known.epoch == header.producer_epoch
+        if known is not None and same_epoch:
+            last = _last_sequence(header)
+            for first_sequence, last_sequence, base_offset, last_offset in known.batches:
+                if (first_sequence, last_sequence) == (header.base_sequence, last):
+                    return base_offset, last_offset
+        expected: int | None = None
+        if before is not None and before.producer_epoch == header.producer_epoch:
+            expected = (_last_sequence(before) + 1) % _SEQUENCE_END
+        elif known is not None and same_epoch and known.batches:
+            expected = (known.batches[-1][1] + 1) % _SEQUENCE_END
+        elif known is not None and known.batches:
+            expected = 0
+        if expected is not None and header.base_sequence != expected:
             raise OutOfOrderSequenceError(
                 f"producer {header.producer_id} sent sequence {header.base_sequence}, expected {expected}: a batch "
                 "before it was lost or given up"
@@ -84,8 +94,7 @@ class Producers:
                 self._aborted.append(Aborted(header.producer_id, first, last_offset))
             return
         if header.base_sequence >= 0:
-            last_sequence = (header.base_sequence + header.count - 1) % _SEQUENCE_END
-            known.batches.append((header.base_sequence, last_sequence, base_offset, last_offset))
+            known.batches.append((header.base_sequence, _last_sequence(header), base_offset, last_offset))
         if header.transactional:
             self._open.setdefault(header.producer_id, base_offset)
 
@@ -103,7 +112,8 @@ class Producers:
 
     def aborted(self, start: int, end: int) -> list[Aborted]:
         """Aborted transactions that touch [start, end), by first offset."""
-        found = [a for a in self._aborted if a.last_offset >= start and a.first_offset < end]
+        from_here = bisect_left(self._aborted, start, key=lambda a: a.last_offset)
+        found = [a for a in self._aborted[from_here:] if a.first_offset < end]
         return sorted(found, key=lambda a: (a.first_offset, a.producer_id))
 
     def forget_before(self, offset: int) -> None:
@@ -125,3 +135,8 @@ class Producers:
         self._open = dict(kept.open)
         self._aborted = [Aborted(*a) for a in kept.aborted]
         return self
+
+
+def _last_sequence(header: BatchHeader) -> int:
+    """Sequences begin anew at 0 behind the largest int32."""
+    return (header.base_sequence + header.count - 1) % _SEQUENCE_END

@@ -3,43 +3,50 @@
     header (64 bytes) | frame | frame | …          frame: previous check u32 | check u32 | unflushed u32 | batch v2
 
 The check is the CRC of the topic's id, the partition, how many offsets before the batch weren't durable when it was
-written, and the batch's first 21 bytes (base offset, length, leader epoch, magic, the batch's own CRC), seeded with the
-check before it. With the batch's CRC over the rest, every byte is
-covered once, and a batch that was misplaced, dropped or kept from an older copy of the file breaks the chain. Clients
-see batches without frames.
+written, and the batch's first 21 bytes (base offset, length, leader epoch, magic, the batch's own CRC), seeded with
+the check before it. With the batch's CRC over the rest, every byte is covered once, and a batch that was misplaced,
+dropped or kept from an older copy of the file breaks the chain. Clients see batches without frames.
 
-The index is a hint: every so many bytes, where a batch begins and how far timestamps had come before it. It is made
-anew by a scan wherever it is missing or doubtful.
+Promises: what `walk` yields as stored is what was appended, where it was appended. A write that failed leaves nothing
+behind that could be taken for records. A segment that nobody reads holds no file open and no index in memory.
 """
 
 from __future__ import annotations
 
+import re
 import struct
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 
 from crc32c import crc32c
 
-from streamflow.log.errors import CorruptBatchError
+from streamflow.log.errors import CorruptBatchError, LogError, UnsupportedFormatError
 from streamflow.log.model import Identity
-from streamflow.log.records import HEADER_BYTES, LENGTH_BYTES, MAGIC, BatchHeader, check_crc, parse_header
+from streamflow.log.records import HEADER_BYTES, LENGTH_BYTES, BatchHeader, check_crc, parse_header
 from streamflow.log.storage.files import File, Files
+from streamflow.log.storage.index import HEAD_BYTES, Index, Tail, decode_tail
 
 FORMAT = 1
 FRAME_BYTES = 12
 CHECKED_BYTES = 21
 READ_BYTES = 256 * 1024
-"""Of a scan's reads."""
+"""Of a walk's reads."""
+SCAN_BYTES = 1024 * 1024
+BATCH_BYTES_MAX = 2**30
+"""A length above is no length: no allocation follows from it."""
 NO_TIMESTAMP = -(2**63)
+UNFLUSHED_MAX = 2**32 - 1
 
 _HEADER = struct.Struct(">4sHxxi16sqI")
+_CRC = struct.Struct(">I")
 _FRAME = struct.Struct(">III")
 _UNFLUSHED = struct.Struct(">I")
-UNFLUSHED_MAX = 2**32 - 1
-_INDEX = struct.Struct(">4sHxxqqqII")
 _HEADER_SIZE = 64
+
+_LOOKS_LIKE_A_FRAME = re.compile(rb"(?=.{12}\0\0.{6}[\0-\x3f].{7}\x02)", re.DOTALL)
+"""A base offset below 2**48, a length below 2**30, magic 2. Only what looks so is worth a checksum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +89,50 @@ class Segment:
         self._index_path = segment_path(directory, base_offset, "index")
         self._who = identity.topic_id.bytes + struct.pack(">i", identity.partition)
         self._index_bytes = index_bytes
-        self._check = crc32c(struct.pack(">q", base_offset), crc32c(self._who))
-        self._offsets, self._positions, self._times = array("q"), array("q"), array("q")
+        self._seed = self._check = crc32c(struct.pack(">q", base_offset), crc32c(self._who))
+        self._index: Index | None = None
         self._file: File | None = None
+        self._closing = Lock()
+        self._torn = False
 
     def __repr__(self) -> str:
         return f"<Segment {self.path} {self.base_offset}..{self.next_offset} {self.size} bytes>"
 
-    # Opening
+    # Opening and closing
 
     def create(self) -> None:
-        """A new file with its header."""
+        """A new file with its header, durable but for its name."""
+        self._index = Index()
         self.file.truncate(0)
         self.file.write(0, self._file_header())
+        self.file.sync()
 
     def _file_header(self) -> bytes:
-        topic_id, partition = self._who[:16], struct.unpack(">i", self._who[16:])[0]
+        topic_id, (partition,) = self._who[:16], struct.unpack(">i", self._who[16:])
         head = _HEADER.pack(b"SFSG", FORMAT, partition, topic_id, self.base_offset, self._seed)
-        return (head + struct.pack(">I", crc32c(head))).ljust(_HEADER_SIZE, b"\0")
-
-    @property
-    def _seed(self) -> int:
-        return crc32c(struct.pack(">q", self.base_offset), crc32c(self._who))
+        return (head + _CRC.pack(crc32c(head))).ljust(_HEADER_SIZE, b"\0")
 
     def sound_header(self) -> bool:
-        """Whether the file is this segment's, and not another's put in its place."""
-        return self.file.read(0, _HEADER_SIZE) == self._file_header()
+        """Whether the file says that it is this segment's. Its batches say so too, each.
+
+        Raises: UnsupportedFormatError.
+        """
+        found = self.file.read(0, _HEADER_SIZE)
+        if found == self._file_header():
+            return True
+        if len(found) == _HEADER_SIZE and _CRC.unpack_from(found, _HEADER.size)[0] == crc32c(found[: _HEADER.size]):
+            magic, version, *_ = _HEADER.unpack_from(found)
+            if magic == b"SFSG" and version > FORMAT:
+                raise UnsupportedFormatError(
+                    f"{self.path} is written in segment format {version}, this version knows up to {FORMAT}; upgrade "
+                    "streamflow-log. Nothing was changed"
+                )
+        return False
+
+    @property
+    def empty(self) -> bool:
+        """Whether the file holds no byte of a batch."""
+        return self.file.size() <= _HEADER_SIZE
 
     @property
     def file(self) -> File:
@@ -115,110 +140,135 @@ class Segment:
             self._file = self._files.open(self.path)
         return self._file
 
-    def load_index(self) -> bool:
-        """Takes the index kept beside the file; False when it is missing or doesn't fit the file."""
-        data = self._files.read(self._index_path)
-        if data is None or len(data) < _INDEX.size:
-            return False
-        magic, version, size, next_offset, max_timestamp, check, crc = _INDEX.unpack_from(data)
-        body = data[_INDEX.size :]
-        fits = magic == b"SFIX" and version == FORMAT and size == self.file.size() and len(body) % 24 == 0
-        if not fits or crc != crc32c(body, crc32c(data[: _INDEX.size - 4])):
-            return False
-        third = len(body) // 3
-        self._offsets, self._positions, self._times = array("q"), array("q"), array("q")
-        self._offsets.frombytes(body[:third])
-        self._positions.frombytes(body[third : 2 * third])
-        self._times.frombytes(body[2 * third :])
-        self.size, self.next_offset, self.max_timestamp, self._check = size, next_offset, max_timestamp, check
-        return True
-
-    def save_index(self) -> None:
-        body = self._offsets.tobytes() + self._positions.tobytes() + self._times.tobytes()
-        fields = (b"SFIX", FORMAT, self.size, self.next_offset, self.max_timestamp, self._check)
-        head = _INDEX.pack(*fields, 0)[:-4]
-        self._files.replace(self._index_path, head + struct.pack(">I", crc32c(body, crc32c(head))) + body)
-
-    # Writing
-
-    def append(self, batches: list[tuple[BatchHeader, memoryview]], durable: int) -> None:
-        """Stamped batches, in one write; offsets below `durable` are by now. Raises: LogError; the segment is as it was
-        then."""
-        parts: list[bytes | memoryview] = []
-        check, size = self._check, self.size
-        for header, data in batches:
-            unflushed = min(header.base_offset - durable, UNFLUSHED_MAX)
-            previous, check = check, self._checked(data, check, unflushed)
-            parts += [_FRAME.pack(previous, check, unflushed), data]
-        self.file.write(size, b"".join(parts))
-        for header, _ in batches:
-            self._note(header, self.size)
-        self._check = check
-
-    def _checked(self, data: memoryview, previous: int, unflushed: int) -> int:
-        return crc32c(data[:CHECKED_BYTES], crc32c(_UNFLUSHED.pack(unflushed), crc32c(self._who, previous)))
-
-    def _note(self, header: BatchHeader, position: int) -> None:
-        """A sound batch stands at `position`."""
-        if not self._positions or position - self._positions[-1] >= self._index_bytes:
-            self._offsets.append(header.base_offset)
-            self._positions.append(position)
-            self._times.append(self.max_timestamp)
-        self.max_timestamp = max(self.max_timestamp, header.max_timestamp)
-        self.next_offset = header.last_offset + 1
-        self.size = position + FRAME_BYTES + header.size
-
-    def cut(self, position: int) -> None:
-        """Forgets what stands at `position` and behind. The index and the chain are made anew by a scan."""
-        self.file.truncate(position)
-        self.size = min(self.size, position)
-        self.damages = [d for d in self.damages if d.position < position]
-
-    def keep_tail(self) -> None:
-        """Counts the damaged bytes at the end as the segment's: they are kept, and reads run into them."""
-        self.size = self.file.size()
-
     def sync(self) -> None:
-        self.file.sync()
+        """May run on another thread. A segment that was closed meanwhile had been flushed before."""
+        with self._closing:
+            if self._file is not None:
+                self._file.sync()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Lets go of the file, and of an index that can be read again."""
+        with self._closing:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+        self._index = None
 
     def remove(self) -> None:
         self.close()
         self._files.remove(self.path)
         self._files.remove(self._index_path)
 
+    # Index
+
+    def load_tail(self) -> bool:
+        """Takes what the index beside the file says the segment comes to; False when it doesn't speak of this file."""
+        tail = decode_tail(self._files.read(self._index_path, HEAD_BYTES) or b"")
+        if tail is None or tail.size != self._files.size(self.path):
+            return False
+        self.size, self.next_offset = tail.size, tail.next_offset
+        self.max_timestamp, self._check = tail.max_timestamp, tail.check
+        return True
+
+    @property
+    def index(self) -> Index:
+        """Read again, or made anew, where it was let go of."""
+        if self._index is None:
+            data = self._files.read(self._index_path) or b""
+            if decode_tail(data) == self._tail:
+                self._index = Index.decode(data)
+        if self._index is None:
+            for _ in self.scan():
+                pass
+        assert self._index is not None, "a scan makes one"
+        return self._index
+
+    @property
+    def _tail(self) -> Tail:
+        return Tail(self.size, self.next_offset, self.max_timestamp, self._check)
+
+    def save_index(self) -> None:
+        self._files.replace(self._index_path, self.index.encode(self._tail))
+
+    # Writing
+
+    def append(self, batches: list[tuple[BatchHeader, memoryview]], durable: int) -> None:
+        """Stamped batches, in one write; offsets below `durable` are by now.
+
+        Raises: LogError; the segment is as it was then, and can be appended to once there is room.
+        """
+        parts: list[bytes | memoryview] = []
+        check, size = self._check, self.size
+        for header, data in batches:
+            unflushed = min(header.base_offset - durable, UNFLUSHED_MAX)
+            previous, check = check, self._checked(data, check, unflushed)
+            parts += [_FRAME.pack(previous, check, unflushed), data]
+        if self._torn:
+            self._clear_tail()
+        try:
+            self.file.write(size, b"".join(parts))
+        except LogError:
+            self._torn = True
+            with suppress(LogError):
+                self._clear_tail()
+            raise
+        index = self.index
+        for header, _ in batches:
+            self._note(index, header, self.size)
+        self._check = check
+
+    def _clear_tail(self) -> None:
+        """What a failed write left could hold whole batches, which nobody was told are there."""
+        self.file.truncate(self.size)
+        self._torn = False
+
+    def _checked(self, data: memoryview, previous: int, unflushed: int) -> int:
+        return crc32c(data[:CHECKED_BYTES], crc32c(_UNFLUSHED.pack(unflushed), crc32c(self._who, previous)))
+
+    def _note(self, index: Index, header: BatchHeader, position: int) -> None:
+        """A sound batch stands at `position`."""
+        if not index or position - index.positions[-1] >= self._index_bytes:
+            index.add(header.base_offset, position, self.max_timestamp)
+        self.max_timestamp = max(self.max_timestamp, header.max_timestamp)
+        self.next_offset = header.last_offset + 1
+        self.size = position + FRAME_BYTES + header.size
+
+    def cut(self, position: int) -> None:
+        """Removes what stands at `position` and behind: a torn tail, or what another leader didn't have."""
+        self._files.remove(self._index_path)
+        self.file.truncate(position)
+        self.damages = [d for d in self.damages if d.position < position]
+        if position != self.size:
+            for _ in self.scan():
+                pass
+
     # Reading
 
     def position_of(self, offset: int) -> int:
         """Where to begin looking for the batch that holds the offset."""
-        at = bisect_right(self._offsets, offset) - 1
-        return self._positions[at] if at >= 0 else _HEADER_SIZE
+        return self.index.before_offset(offset) or _HEADER_SIZE
 
     def position_of_time(self, timestamp: int) -> int:
         """Where to begin looking for the first record at or after the timestamp."""
-        at = bisect_left(self._times, timestamp) - 1
-        return self._positions[at] if at >= 0 else _HEADER_SIZE
+        return self.index.before_time(timestamp) or _HEADER_SIZE
 
-    def walk(self, position: int, read_bytes: int = READ_BYTES) -> Iterator[Stored | Damage]:
+    def walk(
+        self, position: int = _HEADER_SIZE, read_bytes: int = READ_BYTES, end: int | None = None
+    ) -> Iterator[Stored | Damage]:
         """Batches from a frame's position on, each verified; what isn't sound comes as damage, and what follows it
-        goes on. Nothing comes of an end cut short but damage without a next offset."""
+        goes on. An end cut short comes as damage without a next offset."""
+        end = self.size if end is None else end
         expected = self.base_offset if position == _HEADER_SIZE else None
         previous: int | None = self._seed if position == _HEADER_SIZE else None
         buffer, start = memoryview(b""), position
-        while position < self.size:
+        while position < end:
             at = position - start
-            if len(buffer) - at < FRAME_BYTES + HEADER_BYTES or len(buffer) - at < self._needed(buffer, at):
-                want = max(read_bytes, self._needed(buffer, at))
-                buffer, start, at = memoryview(self.file.read(position, min(want, self.size - position))), position, 0
-                if len(buffer) < self._needed(buffer, 0):
-                    buffer = memoryview(self.file.read(position, min(self._needed(buffer, 0), self.size - position)))
+            needed = self._needed(buffer, at)
+            if len(buffer) - at < needed:
+                buffer, start, at = self._filled(position, max(read_bytes, needed), end), position, 0
             found = self._sound(buffer, at, previous)
             if isinstance(found, str):
-                damage = self._damaged(position, expected, found)
+                damage = self._damaged(position, expected, found, end)
                 yield damage
                 if damage.next_offset is None:
                     return
@@ -229,13 +279,21 @@ class Segment:
             yield Stored(header, data, position, check, durable)
             position, previous, expected = position + FRAME_BYTES + header.size, check, header.last_offset + 1
 
+    def _filled(self, position: int, size: int, end: int) -> memoryview:
+        """At least the frame at the position, as far as the file has it."""
+        buffer = memoryview(self.file.read(position, min(size, end - position)))
+        needed = self._needed(buffer, 0)
+        if len(buffer) < needed:
+            buffer = memoryview(self.file.read(position, min(needed, end - position)))
+        return buffer
+
     @staticmethod
     def _needed(buffer: memoryview, at: int) -> int:
         """Bytes of the frame at `at`, as far as they can be known; never more than a batch may claim."""
         if len(buffer) - at < FRAME_BYTES + HEADER_BYTES:
             return FRAME_BYTES + HEADER_BYTES
         (length,) = struct.unpack_from(">i", buffer, at + FRAME_BYTES + 8)
-        return FRAME_BYTES + LENGTH_BYTES + length if 0 <= length < 2**30 else FRAME_BYTES + HEADER_BYTES
+        return FRAME_BYTES + LENGTH_BYTES + length if 0 <= length < BATCH_BYTES_MAX else FRAME_BYTES + HEADER_BYTES
 
     def _sound(self, buffer: memoryview, at: int, previous: int | None) -> tuple[BatchHeader, int, int] | str:
         """The batch at `at`, its check, and what was durable before it; what is wrong with it otherwise."""
@@ -244,7 +302,7 @@ class Segment:
         before, check, unflushed = _FRAME.unpack_from(buffer, at)
         if previous is not None and before != previous:
             return "it doesn't follow the batch before it"
-        if check != self._checked(buffer[at + FRAME_BYTES : at + FRAME_BYTES + CHECKED_BYTES], before, unflushed):
+        if not self._framed(buffer, at):
             return "its frame fails the checksum"
         try:
             header = parse_header(buffer, at + FRAME_BYTES)
@@ -253,45 +311,56 @@ class Segment:
             return str(error)
         return header, check, header.base_offset - unflushed
 
-    def _damaged(self, position: int, expected: int | None, reason: str) -> Damage:
+    def _framed(self, buffer: memoryview, at: int) -> bool:
+        before, check, unflushed = _FRAME.unpack_from(buffer, at)
+        checked = buffer[at + FRAME_BYTES : at + FRAME_BYTES + CHECKED_BYTES]
+        return len(checked) == CHECKED_BYTES and check == self._checked(checked, before, unflushed)
+
+    def _damaged(self, position: int, expected: int | None, reason: str, end: int) -> Damage:
         """Looks behind the damage for the next sound batch: any position whose frame and batch verify."""
         for known in self.damages:
             if known.position == position:
                 return known
-        data = memoryview(self.file.read(position, self.size - position))
-        first = expected if expected is not None else self._expected_at(position)
-        next_offset, next_position = None, self.size
-        for at in range(1, len(data) - FRAME_BYTES - HEADER_BYTES + 1):
-            if data[at + FRAME_BYTES + 16] != MAGIC:
-                continue
-            found = self._sound(data, at, None)
-            if not isinstance(found, str) and found[0].base_offset >= first:
-                next_offset, next_position = found[0].base_offset, position + at
-                break
+        if position == _HEADER_SIZE and not self.sound_header():
+            reason = "the segment's header isn't this partition's"
+        first = expected
+        if first is None:
+            first = (self._index.offset_at(position) if self._index else None) or self.base_offset
+        next_offset, next_position = self._next_sound(position + 1, first, end) or (None, end)
         damage = Damage(first, position, reason, next_offset, next_position)
         self.damages.append(damage)
         return damage
 
+    def _next_sound(self, position: int, first: int, end: int) -> tuple[int, int] | None:
+        """Offset and position of the next batch that verifies and isn't below `first`."""
+        for start in range(position, end, SCAN_BYTES):
+            data = memoryview(self.file.read(start, min(SCAN_BYTES + FRAME_BYTES + CHECKED_BYTES, end - start)))
+            for match in _LOOKS_LIKE_A_FRAME.finditer(data):
+                if not self._framed(data, match.start()):
+                    continue
+                at = start + match.start()
+                found = self._sound(self._filled(at, FRAME_BYTES + HEADER_BYTES, end), 0, None)
+                if not isinstance(found, str) and found[0].base_offset >= first:
+                    return found[0].base_offset, at
+        return None
+
     def durable_behind(self, damage: Damage) -> int:
         """What the sound batches behind the damage say was durable when they were written; 0 when there are none. If
         that isn't above the damage, it may be of records that the disk, losing power, wrote out of order."""
-        found = self.walk(damage.next_position) if damage.next_offset is not None else ()
+        if damage.next_offset is None:
+            return 0
+        found = self.walk(damage.next_position, end=self.file.size())
         return max((f.durable for f in found if isinstance(f, Stored)), default=0)
 
-    def _expected_at(self, position: int) -> int:
-        """Which offset should begin at a position that an index entry names."""
-        at = bisect_right(self._positions, position) - 1
-        return self._offsets[at] if at >= 0 and self._positions[at] == position else self.base_offset
-
     def scan(self) -> Iterator[Stored | Damage]:
-        """Every batch from the start, whatever the index says, which is made anew on the way."""
-        self._offsets, self._positions, self._times = array("q"), array("q"), array("q")
+        """Every batch from the start, whatever the index says, which is made anew on the way. Damage at the end counts
+        as the segment's: it is kept, and reads run into it."""
+        index = self._index = Index()
         self.max_timestamp, self.next_offset, self.damages = NO_TIMESTAMP, self.base_offset, []
-        self.size, end = self.file.size(), _HEADER_SIZE
-        size = self.size
-        for found in self.walk(_HEADER_SIZE, 4 * READ_BYTES):
+        self.size, self._check, end = _HEADER_SIZE, self._seed, self.file.size()
+        for found in self.walk(read_bytes=SCAN_BYTES, end=end):
             if isinstance(found, Stored):
-                self._note(found.header, found.position)
-                end, self._check, self.size = self.size, found.check, size
+                self._note(index, found.header, found.position)
+                self._check = found.check
             yield found
-        self.size = end
+        self.size = max(end, _HEADER_SIZE)

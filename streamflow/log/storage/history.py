@@ -1,0 +1,87 @@
+"""What a partition's batches come to, read in order: its producers' state and its leader epochs.
+
+Saved now and then, checksummed, under the offset it was read up to, so that opening a log reads its end and not all
+of it. A reading aid: without it, or with one that can't be read, the batches say the same.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from streamflow.log.epochs import EpochStarts
+from streamflow.log.records import BatchHeader, marker_commits
+from streamflow.log.storage.checksummed import unwrap, wrap
+from streamflow.log.storage.files import Files
+from streamflow.log.storage.producers import Producers
+
+log = structlog.get_logger("streamflow.log")
+
+_SUFFIX = ".state"
+
+
+class _Content(msgspec.Struct, array_like=True):
+    producers: bytes
+    epochs: list[tuple[int, int]]
+
+
+class History:
+    """Of one partition."""
+
+    def __init__(self, files: Files, directory: str) -> None:
+        self.producers = Producers()
+        self.epochs = EpochStarts()
+        self._files = files
+        self._directory = directory
+
+    def learn(self, header: BatchHeader, batch: memoryview) -> None:
+        """The batch is the log's newest. Raises: CorruptBatchError for a control record that isn't a marker."""
+        commits = marker_commits(batch) if header.control else None
+        self.producers.appended(header, header.base_offset, commits=commits)
+        self.epochs.assign(header.leader_epoch, header.base_offset)
+
+    def save(self, offset: int, active_base: int) -> None:
+        """Notes what the batches below `offset` come to. Two are kept: this one, and the newest that a start which
+        trusts nothing of the active segment can begin with."""
+        content = _Content(self.producers.snapshot(), self.epochs.entries)
+        self._files.replace(self._path(offset), wrap(msgspec.msgpack.encode(content)))
+        sealed = max((o for o in self._saved() if o <= active_base), default=offset)
+        for old in self._saved():
+            if old not in (offset, sealed):
+                self._files.remove(self._path(old))
+
+    def load(self, limit: int) -> int:
+        """Takes the newest reading of batches below `limit`. Returns: the offset to go on from; 0 without any."""
+        self.producers, self.epochs = Producers(), EpochStarts()
+        for offset in self._saved():
+            if offset > limit:
+                continue
+            data = self._files.read(self._path(offset))
+            try:
+                content = msgspec.msgpack.decode(unwrap(data or b"") or b"", type=_Content)
+                self.producers = Producers.restored(content.producers)
+            except msgspec.MsgspecError:
+                log.warning("saved producer state can't be read, an older one is used", path=self._path(offset))
+                continue
+            self.epochs = EpochStarts(content.epochs)
+            return offset
+        return 0
+
+    def forget_from(self, offset: int) -> None:
+        """Batches from `offset` on are gone: no reading that knows of them may be taken again."""
+        for saved in self._saved():
+            if saved > offset:
+                self._files.remove(self._path(saved))
+
+    def begin_at(self, offset: int) -> None:
+        """Batches below `offset` are gone."""
+        self.producers.forget_before(offset)
+        self.epochs.begin_at(offset)
+
+    def _path(self, offset: int) -> str:
+        return f"{self._directory}/{offset:020d}{_SUFFIX}"
+
+    def _saved(self) -> list[int]:
+        """Offsets of what is there, newest first."""
+        names = self._files.names(self._directory)
+        return sorted((int(n.removesuffix(_SUFFIX)) for n in names if n.endswith(_SUFFIX)), reverse=True)
