@@ -70,18 +70,20 @@ class Hand:
     """What the events in hand may touch: the tables of their partition, and sends that become part of their commit.
 
     The events in hand are `batch[first:index + 1]`: one, but for lists. `journal` holds what they changed in
-    tables, so that a failure leaves no trace.
+    tables, so that a failure leaves no trace. `edits` is the same journal where the agent goes on after a failure,
+    else None: what is looked at and may be edited in place is copied for it.
     """
 
-    __slots__ = ("batch", "emitted", "first", "index", "journal", "stores")
+    __slots__ = ("batch", "edits", "emitted", "first", "index", "journal", "stores")
 
-    def __init__(self, stores: Mapping[str, MemoryStore]) -> None:
+    def __init__(self, stores: Mapping[str, MemoryStore], *, goes_on: bool = False) -> None:
         self.stores = stores
         self.batch = Batch([], [], [], [])
         self.first = 0
         self.index = 0
         self.emitted: list[Emitted] = []
         self.journal: Journal = []
+        self.edits = self.journal if goes_on else None
 
     def emit(self, topic: TopicDecl | None, key: Any, value: Any, timestamp: int, headers: Headers = ()) -> None:
         self.emitted.append(Emitted(self.index, topic, key, value, timestamp, headers))

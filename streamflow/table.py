@@ -47,7 +47,7 @@ class Table(Generic[V]):
         if hand is None:
             value = self._anywhere(key)
         else:
-            value = hand.stores[self.name].get(key, _MISSING)
+            value = hand.stores[self.name].get(key, _MISSING, hand.edits)
         if value is not _MISSING:
             found: V = value
             return found
@@ -78,19 +78,20 @@ class Table(Generic[V]):
     def get(self, key: Any, default: Any = None) -> Any:
         """The key's value, or `default`: the table's own default doesn't apply."""
         hand = in_hand.get()
-        value = self._anywhere(key) if hand is None else hand.stores[self.name].get(key, _MISSING)
+        value = self._anywhere(key) if hand is None else hand.stores[self.name].get(key, _MISSING, hand.edits)
         return default if value is _MISSING else value
 
     def pop(self, key: Any, default: Any = None) -> Any:
         hand = self._hand()
-        value = hand.stores[self.name].get(key, default)
+        value = hand.stores[self.name].get(key, default, hand.edits)
         hand.stores[self.name].delete(key, hand.journal)
         return value
 
     def items(self) -> Iterator[tuple[Any, V]]:
         """Of the event's partition inside an agent, of every partition outside."""
+        hand = in_hand.get()
         for store in self._slices():
-            yield from list(store.items())
+            yield from list(store.items(hand.edits if hand is not None else None))
 
     def keys(self) -> Iterator[Any]:
         return (key for key, _ in self.items())

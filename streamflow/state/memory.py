@@ -7,6 +7,7 @@ made while an event is in hand go into the journal of who holds it, so that they
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,12 +42,15 @@ class MemoryStore:
     def __contains__(self, key: Any) -> bool:
         return key in self._data
 
-    def get(self, key: Any, default: Any = None) -> Any:
+    def get(self, key: Any, default: Any = None, journal: Journal | None = None) -> Any:
+        """With a journal, a value that can be edited in place is copied into it first."""
         value = self._data.get(key, MISSING)
         if value is MISSING:
             return default
         if type(value) not in _FROZEN and not _is_frozen_struct(value):
             self._changed[key] = None
+            if journal is not None:
+                journal.append((self, key, deepcopy(value)))
         return value
 
     def set(self, key: Any, value: Any, journal: Journal | None = None) -> None:
@@ -74,12 +78,13 @@ class MemoryStore:
         else:
             self._data[key] = value
 
-    def items(self) -> Iterator[tuple[Any, Any]]:
+    def items(self, journal: Journal | None = None) -> Iterator[tuple[Any, Any]]:
         for key in self._data:
-            yield key, self.get(key)
+            yield key, self.get(key, None, journal)
 
     def changes(self) -> list[tuple[Any, Any]]:
-        """(key, value or None where deleted) of what changed since the last call, in the order it first did."""
+        """(key, value or None where deleted) of what changed since the last call, in the order it first did. A value
+        of None is a deletion to whoever restores from this."""
         changed, self._changed = self._changed, {}
         return [(key, self._data.get(key)) for key in changed]
 

@@ -36,10 +36,16 @@ class _StreamEnded(Exception):
 
 class Actor:
     def __init__(
-        self, agent: Agent, stores: Mapping[str, MemoryStore], describe: Callable[[Batch, int], Event]
+        self,
+        agent: Agent,
+        stores: Mapping[str, MemoryStore],
+        describe: Callable[[Batch, int], Event],
+        *,
+        goes_on: bool,
     ) -> None:
+        """`goes_on` says that the agent outlives a failure, by its policy."""
         self.agent = agent
-        self.hand = Hand(stores)
+        self.hand = Hand(stores, goes_on=goes_on)
         self.busy_since: float | None = None
         self._describe = describe
         self._incoming: Batch | None = None

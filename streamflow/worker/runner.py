@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from streamflow.agent import Agent, Emitted
 from streamflow.codecs import encode_key
 from streamflow.engine.events import Deliver, Effect, Ended, Produce, Refused, Ticked, Yielded
-from streamflow.engine.policies import Policy, Retry, Skip, final, letter_headers
+from streamflow.engine.policies import Policy, Retry, Skip, Stop, final, letter_headers
 from streamflow.engine.task import Outlet, Task
 from streamflow.errors import AgentError
 from streamflow.event import Batch, Event
@@ -84,7 +84,8 @@ class Runner:
     def start_agents(self, group: TaskGroup) -> None:
         for node in self.task.piece.agents:
             agent: Agent = node.agent
-            actors = [Actor(agent, self._stores, self._describe) for _ in range(agent.concurrency)]
+            goes_on = not isinstance(self._policy, Stop)
+            actors = [Actor(agent, self._stores, self._describe, goes_on=goes_on) for _ in range(agent.concurrency)]
             self._actors[node] = actors
             for actor in actors:
                 actor.start(group)

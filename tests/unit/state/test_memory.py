@@ -149,3 +149,17 @@ def test_a_default_is_kept_if_it_can_be_edited_and_is_taken_back_with_its_event(
     assert "k" not in store
     store.offer("n", 0, journal)
     assert "n" not in store
+
+
+def test_with_a_journal_an_edit_in_place_can_be_put_back_too() -> None:
+    store, journal = MemoryStore("t"), []
+    store.load([("k", [1]), ("other", 5)])
+    store.get("k", None, journal).append(2)
+    for _, value in store.items(journal):
+        if isinstance(value, list):
+            value.append(3)
+    assert store.get("k") == [1, 2, 3]
+    while journal:
+        owner, key, before = journal.pop()
+        owner.put_back(key, before)
+    assert dict(store.items()) == {"k": [1], "other": 5}
