@@ -34,7 +34,8 @@ from disk import PowerLost, SimulatedDisk
 PARTITIONS = [TopicPartition("t", 0), TopicPartition("t", 1), TopicPartition("u", 0)]
 TOPICS = {"t": 2, "u": 1}
 CONFIG = replace(
-    NodeConfig.parse({"checkpoint_interval_ms": "300", "transaction_timeout_ms": "900"}), internal_log_bytes=800
+    NodeConfig.parse({"checkpoint_interval_ms": "300", "transaction_timeout_ms": "900", "ballast_bytes": "100"}),
+    internal_log_bytes=800,
 )
 TOPIC_CONFIG = {"segment.bytes": "4096"}
 

@@ -72,6 +72,13 @@ NODE_SETTINGS = (
         least=4096,
         reason="offsets and transactions are rewritten as their newest values when their topics reach this",
     ),
+    Setting(
+        field="ballast_bytes",
+        name="ballast.bytes",
+        default=1 << 20,
+        unit="bytes",
+        reason="kept back for a full disk: deleting, ending transactions and closing take a few KiB",
+    ),
 )
 
 
@@ -86,6 +93,7 @@ class NodeConfig:
     retention_check_interval_ms: int
     transaction_timeout_ms: int
     internal_log_bytes: int
+    ballast_bytes: int
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> NodeConfig:

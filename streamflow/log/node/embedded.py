@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
@@ -50,6 +51,7 @@ class EmbeddedLog:
     async def open_memory(cls, config: NodeConfig, now_ms: Callable[[], int]) -> EmbeddedLog:
         """A log in RAM. What is due by the clock is done by those who use it: there is no background task, so that
         virtual time can jump."""
+        config = replace(config, ballast_bytes=0)
         world = Surroundings(files=MemoryFiles(), now_ms=now_ms, random_bytes=os.urandom, blocking=inline)
         return cls(await Node.open(world, config, clean=True), None)
 

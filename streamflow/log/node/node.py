@@ -15,6 +15,7 @@ from streamflow.event import TopicPartition
 from streamflow.log.coordinators.offsets import GroupOffsets
 from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.errors import OffsetOutOfRangeError
+from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.checkpoint import read_points, write_points
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.effects import TransactionEffects
@@ -33,6 +34,8 @@ log = structlog.get_logger("streamflow.log")
 
 NODE_ID = 1
 TOPIC_ID_BYTES = 16
+REFILL_INTERVAL_MS = 1_000
+"""How often a full disk is looked at again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,12 @@ class Node:
         self.now_ms = now_ms
         self._world = world
         self.flusher = Flusher(world.blocking, now_ms)
+        self.ballast = Ballast(world.files, config.ballast_bytes)
         self.topics = Topics(
             world.files,
             metadata,
             self.flusher,
+            self.ballast,
             commits_flushed=durable,
             new_id=lambda: world.random_bytes(TOPIC_ID_BYTES),
             now_ms=now_ms,
@@ -80,6 +85,7 @@ class Node:
         self._ticking = False
         self._points: dict[str, int] = {}
         self._flush_at = self._retention_at = self._checkpoint_at = now_ms()
+        self._refill_at = now_ms()
         self._appended_bytes = 0
 
     def __repr__(self) -> str:
@@ -121,6 +127,7 @@ class Node:
             for where in accept_loss:
                 node.accept_loss(where)
             node.groups.load()
+            node.ballast.fill()
 
         node = await world.blocking(work)
         try:
@@ -172,7 +179,7 @@ class Node:
         replica = self.topics.find(where)
         if not 0 <= before <= replica.high_watermark:
             raise OffsetOutOfRangeError(str(where), before, replica.log.log_start_offset, replica.high_watermark)
-        replica.log.delete_before(before)
+        self.ballast.lend(lambda: replica.log.delete_before(before), housekeeping=True)
 
     def accept_loss(self, where: TopicPartition) -> None:
         """Corrupt ranges of the partition are read over from now on. Raises: UnknownTopicError."""
@@ -193,6 +200,8 @@ class Node:
         first = min(self._retention_at, self._checkpoint_at)
         if self.config.flush == FLUSH_INTERVAL:
             first = min(first, self._flush_at)
+        if self.ballast.spent:
+            first = min(first, self._refill_at)
         transaction = self.transactions.coordinator.deadline_ms()
         return first if transaction is None else min(first, transaction)
 
@@ -204,6 +213,9 @@ class Node:
         self._ticking = True
         try:
             await self.transactions.expire(now_ms)
+            if self.ballast.spent and now_ms >= self._refill_at:
+                self._refill_at = now_ms + REFILL_INTERVAL_MS
+                await self.flusher.alone(self.ballast.fill)
             if self.config.flush == FLUSH_INTERVAL and now_ms >= self._flush_at:
                 self._flush_at = now_ms + self.config.flush_interval_ms
                 await self.flusher.flush(self.topics.replicas.values())
@@ -239,5 +251,8 @@ class Node:
             self.topics.metadata.partition.close()
             write_points(self._world.files, self.topics.points())
 
-        await self._world.blocking(work if clean else self.topics.release)
+        if clean:
+            await self._world.blocking(lambda: self.ballast.lend(work, housekeeping=True))
+        else:
+            await self._world.blocking(self.topics.release)
         return clean

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streamflow.event import TopicPartition
+from streamflow.log.controller.topics import INTERNAL_TOPICS
+from streamflow.log.node.ballast import Ballast
 from streamflow.log.replication.events import Appended, Event, Flushed
 from streamflow.log.replication.leader import Leader
 from streamflow.log.storage.partition import AppendInfo, PartitionLog
 
 
 class Replica:
-    def __init__(self, where: TopicPartition, path: str, log: PartitionLog, leader: Leader) -> None:
+    def __init__(self, where: TopicPartition, path: str, log: PartitionLog, leader: Leader, ballast: Ballast) -> None:
+        self._ballast = ballast
+        self._internal = where.topic in INTERNAL_TOPICS
         self.where = where
         self.path = path
         self.log = log
@@ -37,7 +41,10 @@ class Replica:
 
     def append(self, batches: bytes | bytearray, now_ms: int, *, repaired: bool = False) -> AppendInfo:
         """Appends, without making durable. See `Appended` for `repaired`."""
-        info = self.log.append(batches, leader_epoch=self.leader.leader_epoch, now_ms=now_ms)
+        info = self._ballast.lend(
+            lambda: self.log.append(batches, leader_epoch=self.leader.leader_epoch, now_ms=now_ms),
+            housekeeping=repaired or self._internal,
+        )
         self._step(Appended(end=self.log.log_end_offset, repaired=repaired), now_ms)
         return info
 

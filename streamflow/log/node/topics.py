@@ -19,6 +19,7 @@ from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord
 from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic, create_topic, delete_topic
 from streamflow.log.errors import DirectoryError, InvalidTopicError, StorageFailedError
 from streamflow.log.model import Identity
+from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.config import segment_config
 from streamflow.log.node.flusher import Flusher
 from streamflow.log.node.metadata import PATH as METADATA_PATH
@@ -54,6 +55,7 @@ class Topics:
         files: Files,
         metadata: MetadataLog,
         flusher: Flusher,
+        ballast: Ballast,
         *,
         commits_flushed: bool,
         new_id: Callable[[], bytes],
@@ -63,6 +65,7 @@ class Topics:
         self.metadata = metadata
         self._files = files
         self._flusher = flusher
+        self._ballast = ballast
         self._commits_flushed = commits_flushed
         self._new_id = new_id
         self._now_ms = now_ms
@@ -115,7 +118,7 @@ class Topics:
                 end=partition_log.log_end_offset,
                 flush_before_commit=self._commits_flushed,
             )
-            yield Replica(where, directory, partition_log, leader)
+            yield Replica(where, directory, partition_log, leader, self._ballast)
 
     def release(self) -> None:
         """Closes the files as they are."""
@@ -179,7 +182,8 @@ class Topics:
             metadata, now_ms = self.metadata, self._now_ms()
             records = delete_topic(metadata.image, name)
             topic = metadata.image.topics[name]
-            await self._flusher.alone(lambda: metadata.write(records, now_ms))
+            lend = self._ballast.lend
+            await self._flusher.alone(lambda: lend(lambda: metadata.write(records, now_ms), housekeeping=True))
             metadata.apply(records)
             gone = [self.replicas.pop(w) for w in list(self.replicas) if w.topic == name]
             for replica in gone:

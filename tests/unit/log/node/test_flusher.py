@@ -10,6 +10,7 @@ import pytest
 from streamflow.event import TopicPartition
 from streamflow.log.errors import StorageFailedError
 from streamflow.log.model import Identity
+from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.flusher import Flusher, inline
 from streamflow.log.node.replica import Replica
 from streamflow.log.records import build_batch
@@ -30,7 +31,13 @@ def anyio_backend() -> str:
 def replica(name: str = "t") -> Replica:
     identity = Identity(name, UUID(int=1), 0)
     log = PartitionLog.open(MemoryFiles(), name, identity, SegmentConfig(), recovery_point=0, clean=True, now_ms=0)
-    return Replica(TopicPartition(name, 0), name, log, Leader(leader_epoch=0, end=0, flush_before_commit=True))
+    return Replica(
+        TopicPartition(name, 0),
+        name,
+        log,
+        Leader(leader_epoch=0, end=0, flush_before_commit=True),
+        Ballast(MemoryFiles(), 0),
+    )
 
 
 def append(to: Replica) -> None:

@@ -272,6 +272,10 @@ async def test_an_append_without_space_is_refused_and_the_next_with_space_is_tak
             producer.append(T0, one("b"), 0)
         with pytest.raises(StorageFullError):
             await producer.end(commit=True)
+    with pytest.raises(StorageFullError, match="free some space"):
+        producer.append(T0, one("b"), 0)
+    world.now += 1_000
+    await node.tick()
     producer.append(T0, one("c"), 0)
     await producer.end(commit=True)
     assert values(node) == [b"a", b"c"]
