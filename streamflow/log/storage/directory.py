@@ -52,13 +52,8 @@ class DataDirectory:
 
         Raises: DirectoryInUseError, UnsupportedFormatError, DirectoryError.
         """
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DirectoryError(
-                f"can't create {path}: {error.strerror}; choose a directory that this user may write"
-            ) from error
         files = DiskFiles(path)
+        files.make_root()
         lock = _take_lock(path)
         try:
             _check_format(path, files)

@@ -84,7 +84,7 @@ class DiskFiles:
         self.failed: str | None = None
 
     def _at(self, path: str) -> str:
-        return os.path.join(self.root, path)
+        return os.path.join(self.root, path) if path else self.root
 
     @contextmanager
     def guarded(self, what: str, path: str) -> Iterator[None]:
@@ -95,6 +95,23 @@ class DiskFiles:
             yield
         except OSError as error:
             raise _mapped(error, what, self._at(path)) from error
+
+    def fail(self, path: str, error: OSError) -> StorageFailedError:
+        """An fsync failed: from now on nothing is done here any more."""
+        self.failed = f"fsync of {self._at(path)} failed ({error.strerror})"
+        return StorageFailedError(
+            f"{self.failed}: what is on disk isn't known any more. Nothing further is written; stop the process, look "
+            "at the disk, and start it again: the log is checked then"
+        )
+
+    def make_root(self) -> None:
+        """The root with its parents, durably: a log whose directory a power cut takes was acknowledged for nothing."""
+        with self.guarded("create", ""):
+            root = Path(self.root).absolute()
+            missing = [p for p in (root, *root.parents) if not p.exists()]
+            root.mkdir(parents=True, exist_ok=True)
+            for made in missing:
+                _sync_directory(str(made.parent))
 
     def open(self, path: str) -> DiskFile:
         with self.guarded("open", path):
@@ -159,11 +176,10 @@ class DiskFiles:
 
     def sync_directory(self, path: str) -> None:
         with self.guarded("sync", path):
-            handle = os.open(self._at(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+                _sync_directory(self._at(path))
+            except OSError as error:
+                raise self.fail(path, error) from error
 
 
 class DiskFile:
@@ -191,11 +207,7 @@ class DiskFile:
             try:
                 os.fsync(self._handle)
             except OSError as error:
-                self._files.failed = f"fsync of {self._files._at(self.path)} failed ({error.strerror})"
-                raise StorageFailedError(
-                    f"{self._files.failed}: what is on disk isn't known any more. Nothing further is written; stop the "
-                    "process, look at the disk, and start it again: the log is checked then"
-                ) from error
+                raise self._files.fail(self.path, error) from error
 
     def size(self) -> int:
         with self._files.guarded("look at", self.path):
@@ -213,7 +225,17 @@ def _mapped(error: OSError, what: str, path: str) -> LogError:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return DirectoryError(f"can't {what} {path}: {reason}; choose a directory that this user may write")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return DirectoryError(f"can't {what} {path}: {reason}; let the process open more files (ulimit -n)")
     return StorageFailedError(f"can't {what} {path}: {reason}; look at the disk")
+
+
+def _sync_directory(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class MemoryFiles:

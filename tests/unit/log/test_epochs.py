@@ -104,3 +104,5 @@ def test_an_epoch_of_the_past_changes_nothing() -> None:
     assert starts.entries == STARTS
     starts.assign(8, 60)
     assert starts.entries == [*STARTS, (8, 60)]
+    starts.assign(9, 60)
+    assert starts.entries == [*STARTS, (9, 60)], "an epoch that wrote nothing is nobody's"
