@@ -277,11 +277,6 @@ class Task:
             try:
                 return operator.on_batch(batch, side)
             except OperatorFailed as failure:
-                if not operator.replayable:
-                    raise AgentError(
-                        f"'{node.name}' of '{self.piece.name}' failed: {failure.__cause__!r}; its state is part "
-                        "way through a batch, so the event can't be skipped. Mend the function, or filter before it"
-                    ) from failure.__cause__
                 batch = self._refuse(batch, failure.index, failure)
             except Exception as error:
                 raise AgentError(f"'{node.name}' of '{self.piece.name}' failed: {error!r}") from error

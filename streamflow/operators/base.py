@@ -38,10 +38,6 @@ class Operator:
     name: str = ""
     """Set by the engine before anything else is called."""
 
-    replayable: bool = True
-    """Whether `on_batch`, having failed on one event, may be given the batch again without it: true where nothing
-    is kept from a batch that failed."""
-
     watermark_delay_ms: int = 0
     """How far the output's event time trails the input's: a window with a grace period emits that much later."""
 

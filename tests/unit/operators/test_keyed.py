@@ -76,4 +76,3 @@ def test_an_event_that_a_function_fails_on_leaves_no_trace_and_the_rest_can_be_g
     assert operator.snapshot() == []
     out = operator.on_batch(Batch(["a", "b"], [1, 1], [1, 2], range(2)))
     assert [(r.key, r.n, r.all) for r in out.values] == [("a", 1, 10), ("b", 1, 10)]
-    assert operator.replayable
