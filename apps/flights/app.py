@@ -34,9 +34,18 @@ REGISTER_OF = datetime(2013, 1, 1, tzinfo=UTC)
 
 app = sf.App("flights", log=f"log://{DATA}/log", partitions=4)
 
-flights = app.topic("flights", value=Flight, key="tailnum", timestamp="scheduled")
-weather = app.topic("weather", value=Weather, key=lambda w: hour_key(w.origin, w.hour_start), timestamp="hour_start")
-planes = app.topic("planes", value=Aircraft, key="tailnum", timestamp=lambda _: REGISTER_OF)
+KEEP = {"retention.ms": "-1"}
+"""Records go by the age of their event time, and all of these are old."""
+
+flights = app.topic("flights", value=Flight, key="tailnum", timestamp="scheduled", config=KEEP)
+weather = app.topic(
+    "weather",
+    value=Weather,
+    key=lambda w: hour_key(w.origin, w.hour_start),
+    timestamp="hour_start",
+    config=KEEP,
+)
+planes = app.topic("planes", value=Aircraft, key="tailnum", timestamp=lambda _: REGISTER_OF, config=KEEP)
 
 weather_of_hour = app.table("weather-of-hour", source=weather)
 register = app.table("register", source=planes)

@@ -340,7 +340,7 @@ class Worker:
     async def settle(self, *, pause: float = SETTLE_PAUSE) -> None:
         """Returns once everything in the log has been dealt with and committed, and sinks have stored their rows."""
         # Asked again and again: what is waited for is that nothing happens any more, and that has no event.
-        while not await self._quiet():  # noqa: ASYNC110
+        while not await self._quiet():
             await anyio.sleep(pause)
             if not pause:  # On virtual time: wait for whoever works, or the clock could never move on to its end.
                 async with self._committing, self._gate.committing():
