@@ -1,0 +1,261 @@
+"""One append-only file: the chain of frames, what a failed write leaves, and where reading goes on behind damage."""
+
+from __future__ import annotations
+
+import struct
+from uuid import UUID
+
+import pytest
+from crc32c import crc32c
+
+from streamflow.log.errors import StorageFailedError, StorageFullError, UnsupportedFormatError
+from streamflow.log.model import Identity
+from streamflow.log.records import build_batch, parse_header, stamp
+from streamflow.log.storage.files import MemoryFile, MemoryFiles
+from streamflow.log.storage.segment import FRAME_BYTES, Damage, Segment, Stored
+
+WHO = Identity("events", UUID(int=7), 3)
+PATH = f"d/{100:020d}.log"
+
+
+def new(files: MemoryFiles, *, who: Identity = WHO, base: int = 100) -> Segment:
+    return Segment(files, "d", who, base, 200)
+
+
+def placed(offset: int, count: int = 3, text: str = "value") -> list:
+    values = [f"{text}-{n}".encode() for n in range(offset, offset + count)]
+    data = build_batch([None] * count, values, [n * 10 for n in range(offset, offset + count)])
+    stamp(data, offset, 1)
+    return [(parse_header(data), memoryview(data))]
+
+
+def filled(files: MemoryFiles, batches: int = 6) -> Segment:
+    segment = new(files)
+    segment.create()
+    for n in range(batches):
+        segment.append(placed(100 + 3 * n), durable=100)
+    return segment
+
+
+def scanned(files: MemoryFiles, **options: object) -> list[Stored | Damage]:
+    return list(new(files, **options).scan())
+
+
+def offsets(found: list[Stored | Damage]) -> list[int]:
+    return [f.header.base_offset for f in found if isinstance(f, Stored)]
+
+
+def test_batches_come_back_byte_for_byte_without_their_frames() -> None:
+    files = MemoryFiles()
+    segment = filled(files)
+    assert [bytes(f.data) for f in segment.walk()] == [bytes(placed(100 + 3 * n)[0][1]) for n in range(6)]
+    assert (segment.next_offset, segment.max_timestamp, segment.size) == (118, 1_170, files.size(PATH))
+    assert [f.durable for f in segment.walk()] == [100] * 6
+
+
+def test_the_checks_cover_identity_place_and_header_as_described() -> None:
+    files = MemoryFiles()
+    filled(files, 1)
+    data = bytes(files.content[PATH])
+    previous, check, unflushed = struct.unpack_from(">III", data, 64)
+    identity = WHO.topic_id.bytes + struct.pack(">i", 3)
+    assert previous == crc32c(struct.pack(">q", 100), crc32c(identity))
+    expected = crc32c(identity, previous)
+    expected = crc32c(struct.pack(">I", unflushed), expected)
+    assert check == crc32c(data[64 + FRAME_BYTES : 64 + FRAME_BYTES + 21], expected)
+
+
+@pytest.mark.parametrize("read_bytes", [1, 100, 333, 10**6])
+def test_a_walk_is_the_same_however_much_is_read_at_once(read_bytes: int) -> None:
+    segment = filled(MemoryFiles(), 20)
+    assert offsets(list(segment.walk(read_bytes=read_bytes))) == [100 + 3 * n for n in range(20)]
+
+
+def test_a_seek_begins_at_or_before_the_batch_and_not_far_before() -> None:
+    segment = filled(MemoryFiles(), 40)
+    for offset in range(100, 220):
+        position = segment.position_of(offset)
+        first = next(segment.walk(position))
+        assert isinstance(first, Stored)
+        assert first.header.base_offset <= offset < first.header.base_offset + 12
+
+
+def test_a_batch_dropped_moved_doubled_or_of_another_time_breaks_the_chain() -> None:
+    files = MemoryFiles()
+    positions = [f.position for f in filled(files).walk()]
+    other = MemoryFiles()
+    filled(other, 2).append(placed(106, text="VALUE"), durable=100)
+    whole, size = bytes(files.content[PATH]), positions[1] - positions[0]
+    a, b, c, d = (whole[p : p + size] for p in positions[:4])
+    rest = whole[positions[4] :]
+    stale = bytes(other.content[PATH])[positions[2] : positions[2] + size]
+    for name, frames in {
+        "dropped": [a, c, d],
+        "swapped": [a, c, b, d],
+        "doubled": [a, b, b, c, d],
+        "older": [a, b, stale, d],
+    }.items():
+        files.content[PATH] = bytearray(whole[:64] + b"".join(frames) + rest)
+        found = scanned(files)
+        assert any(isinstance(f, Damage) for f in found), name
+        assert offsets(found) == sorted(set(offsets(found))), name
+
+
+def test_batches_of_another_partition_or_place_are_damage() -> None:
+    files = MemoryFiles()
+    filled(files)
+    for who in (Identity("events", UUID(int=8), 3), Identity("events", UUID(int=7), 4)):
+        (damage,) = scanned(files, who=who)
+        assert isinstance(damage, Damage)
+        assert (damage.offset, damage.next_offset) == (100, None)
+        assert damage.reason == "the segment's header isn't this partition's"
+        assert not new(files, who=who).sound_header()
+
+
+def test_every_flipped_byte_is_damage_to_one_batch_and_the_others_stay() -> None:
+    files = MemoryFiles()
+    segment = filled(files)
+    whole, size = bytes(files.content[PATH]), (segment.size - 64) // 6
+    for at in range(64, len(whole)):
+        files.content[PATH] = bytearray(whole)
+        files.content[PATH][at] ^= 0x01
+        found = scanned(files)
+        hit = 100 + 3 * ((at - 64) // size)
+        damage = [f for f in found if isinstance(f, Damage)]
+        assert [d.offset for d in damage] == [hit], at
+        assert offsets(found) == [o for o in range(100, 118, 3) if o != hit], at
+
+
+def test_what_follows_a_hole_of_many_megabytes_is_found() -> None:
+    files = MemoryFiles()
+    segment = filled(files)
+    at = [f.position for f in segment.walk()][2]
+    content = files.content[PATH]
+    hole = (b"\x02" * 7 + b"\0" * 57) * 40_000
+    files.content[PATH] = content[:at] + hole + content[at:]
+    found = scanned(files)
+    assert offsets(found) == [100, 103, 106, 109, 112, 115]
+    (damage,) = [f for f in found if isinstance(f, Damage)]
+    assert (damage.offset, damage.next_offset) == (106, 106)
+
+
+def test_a_record_that_holds_the_bytes_of_an_older_batch_is_not_taken_for_it() -> None:
+    files = MemoryFiles()
+    segment = filled(files, 2)
+    inner = bytes(files.content[PATH][64 : segment.size])
+    data = build_batch([None], [inner], [0])
+    stamp(data, 106, 1)
+    segment.append([(parse_header(data), memoryview(data))], durable=100)
+    segment.append(placed(107), durable=100)
+    at = files.content[PATH].rindex(inner)
+    files.content[PATH][at - 5] ^= 1
+    found = scanned(files)
+    assert offsets(found) == [100, 103, 107]
+
+
+def test_an_index_kept_beside_the_file_says_what_it_comes_to() -> None:
+    files = MemoryFiles()
+    segment = filled(files, 40)
+    segment.save_index()
+    again = new(files)
+    assert again.load_tail()
+    assert (again.size, again.next_offset, again.max_timestamp) == (segment.size, 220, 2_190)
+    assert again.position_of(180) == segment.position_of(180) > 64
+    again.append(placed(220), durable=100)
+    assert offsets(list(again.walk()))[-1] == 220
+    assert not new(files).load_tail(), "it is of a shorter file"
+
+
+def test_an_index_let_go_of_is_read_again_or_made_anew() -> None:
+    files = MemoryFiles()
+    segment = filled(files, 40)
+    segment.save_index()
+    position = segment.position_of(180)
+    segment.close()
+    assert segment.position_of(180) == position
+    segment.close()
+    files.content[f"d/{100:020d}.index"][-1] ^= 1
+    assert segment.position_of(180) == position
+    segment.close()
+    files.remove(f"d/{100:020d}.index")
+    assert segment.position_of(180) == position
+    assert (segment.next_offset, segment.size) == (220, files.size(PATH))
+
+
+def test_a_cut_segment_goes_on_where_it_was_cut() -> None:
+    files = MemoryFiles()
+    segment = filled(files)
+    segment.save_index()
+    segment.cut([f.position for f in segment.walk()][3])
+    assert (segment.next_offset, segment.max_timestamp) == (109, 1_080)
+    segment.append(placed(109, text="other"), durable=100)
+    assert offsets(scanned(files)) == [100, 103, 106, 109]
+    assert all(isinstance(f, Stored) for f in scanned(files))
+
+
+def test_a_newer_segment_format_is_refused() -> None:
+    files = MemoryFiles()
+    segment = filled(files)
+    head = bytearray(files.content[PATH][:36])
+    struct.pack_into(">H", head, 4, 2)
+    size = struct.calcsize(">4sHxxi16sqI")
+    files.content[PATH][: size + 4] = bytes(head[:size]).ljust(size, b"\0") if len(head) < size else head[:size]
+    files.content[PATH][4:6] = b"\0\2"
+    files.content[PATH][size : size + 4] = struct.pack(">I", crc32c(bytes(files.content[PATH][:size])))
+    with pytest.raises(UnsupportedFormatError, match="segment format 2"):
+        segment.sound_header()
+
+
+# Writes that fail
+
+
+class FullFiles(MemoryFiles):
+    """Has room for `room` more bytes, and writes what fits before it says so."""
+
+    room = 1 << 30
+    cuts = True
+
+    def open(self, path: str) -> MemoryFile:
+        super().open(path)
+        return FullFile(self, path)
+
+
+class FullFile(MemoryFile):
+    def __init__(self, files: FullFiles, path: str) -> None:
+        super().__init__(files, path)
+        self.files = files
+
+    def write(self, at: int, data: bytes | bytearray) -> None:
+        fits = min(len(data), self.files.room)
+        self.files.room -= fits
+        super().write(at, data[:fits])
+        if fits < len(data):
+            raise StorageFullError("full")
+
+    def truncate(self, size: int) -> None:
+        if not self.files.cuts:
+            raise StorageFailedError("broken")
+        super().truncate(size)
+
+
+@pytest.mark.parametrize("cuts", [True, False], ids=["what was written is removed", "even that fails for a while"])
+def test_a_write_that_fails_halfway_leaves_no_batch_behind(cuts: bool) -> None:
+    whole = MemoryFiles()
+    filled(whole, 3)
+    content = bytes(whole.content[PATH])
+    several = placed(109) + placed(112) + placed(115)
+    for room in range(0, sum(len(d) + FRAME_BYTES for _, d in several), 7):
+        files = FullFiles()
+        segment = filled(files, 3)
+        files.room, files.cuts = room, cuts
+        with pytest.raises(StorageFullError):
+            segment.append(several, durable=100)
+        assert segment.next_offset == 109
+        assert offsets(list(segment.walk())) == [100, 103, 106]
+        if cuts:
+            assert files.content[PATH] == content
+        files.room, files.cuts = 1 << 30, True
+        segment.append(placed(109, 1), durable=100)
+        found = scanned(files)
+        assert offsets(found) == [100, 103, 106, 109]
+        assert all(isinstance(f, Stored) for f in found)
