@@ -71,7 +71,7 @@ class Producers:
             expected = (_last_sequence(before) + 1) % _SEQUENCE_END
         elif known is not None and same_epoch and known.batches:
             expected = (known.batches[-1][1] + 1) % _SEQUENCE_END
-        elif known is not None and known.batches:
+        elif known is not None:
             expected = 0
         if expected is not None and header.base_sequence != expected:
             raise OutOfOrderSequenceError(
