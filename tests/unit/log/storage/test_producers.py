@@ -103,7 +103,7 @@ def test_batches_of_nobody_and_of_other_producers_are_not_held_against_each_othe
 def test_an_epoch_of_the_past_is_fenced_and_says_by_which() -> None:
     producers = knowing(header(0, 5), header(0, epoch=1))
     for sequence in (0, 5):
-        with pytest.raises(ProducerFencedError, match="at epoch 0 was replaced by epoch 1.*stop this one"):
+        with pytest.raises(ProducerFencedError, match=r"at epoch 0 was replaced by epoch 1.*stop this one"):
             producers.check(header(sequence, 5))
 
 
@@ -169,7 +169,7 @@ class Step(NamedTuple):
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
-    """What a log may hold of three producers: batches in sequence, new epochs, markers with a transaction or without."""
+    """What a log may hold of three producers: batches in sequence, new epochs, markers."""
     steps: list[Step] = []
     epochs, following, offset = dict.fromkeys(range(3), 0), dict.fromkeys(range(3), SEQUENCES - 6), 0
     for kind in draw(
