@@ -269,7 +269,6 @@ class PartitionLog:
     def _add_segment(self, base_offset: int) -> None:
         segment = self._segment(base_offset)
         segment.create()
-        self._files.sync_directory(self._path)
         self._append_segment(segment)
 
     def flush(self) -> int:

@@ -101,11 +101,11 @@ class Segment:
     # Opening and closing
 
     def create(self) -> None:
-        """A new file with its header, durable but for its name."""
+        """A new file with its header, durably: there as a whole or not at all. One left half made, while appends go on
+        in the segment before, would hide those from the next start."""
+        self.close()
+        self._files.replace(self.path, self._file_header())
         self._index = Index()
-        self.file.truncate(0)
-        self.file.write(0, self._file_header())
-        self.file.sync()
 
     def _file_header(self) -> bytes:
         topic_id, (partition,) = self._who[:16], struct.unpack(">i", self._who[16:])
