@@ -1,4 +1,4 @@
-"""A partition on a disk that fills up and is freed at any moment: what was acknowledged is there, and nothing else is."""
+"""A partition on a disk that fills up and is freed at any moment: what was acknowledged is there, and nothing else."""
 
 from __future__ import annotations
 
@@ -75,9 +75,10 @@ class Acknowledged:
         return PartitionLog.open(self.files, "d", WHO, CONFIG, recovery_point=0, clean=False, now_ms=0)
 
     def append(self, values: list[bytes]) -> None:
-        batch = build_batch([None] * len(values), values, [0] * len(values))
+        """Each in a batch of its own, all at once."""
+        batches = b"".join(build_batch([None], [value], [0]) for value in values)
         try:
-            appended = self.partition.append(batch, leader_epoch=0, now_ms=0)
+            appended = self.partition.append(batches, leader_epoch=0, now_ms=0)
         except StorageFullError:
             self.refused += 1
             return
@@ -123,7 +124,7 @@ def test_an_append_that_runs_full_after_any_byte_leaves_nothing_and_can_be_repea
             log.killed()
             log.check()
         log.files.room = PLENTY
-        log.append(named(7, [50, 50]))
+        log.append(named(7, [50]))
         log.check()
         log.killed()
         log.check()
