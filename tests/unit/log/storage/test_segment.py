@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 from crc32c import crc32c
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamflow.log.errors import StorageFailedError, StorageFullError, UnsupportedFormatError
 from streamflow.log.model import Identity
@@ -204,6 +206,106 @@ def test_a_newer_segment_format_is_refused() -> None:
     files.content[PATH][size : size + 4] = struct.pack(">I", crc32c(bytes(files.content[PATH][:size])))
     with pytest.raises(UnsupportedFormatError, match="segment format 2"):
         segment.sound_header()
+
+
+# Laws
+
+
+def grown(files: MemoryFiles, batches: list[tuple[int, int, int]], index_bytes: int, who: Identity = WHO) -> Segment:
+    """Batches of so many records, value bytes, and with that timestamp."""
+    segment = Segment(files, "d", who, 100, index_bytes)
+    segment.create()
+    for count, size, timestamp in batches:
+        data = build_batch([None] * count, [bytes(size)] * count, [timestamp] * count)
+        stamp(data, segment.next_offset, 1)
+        segment.append([(parse_header(data), memoryview(data))], durable=100)
+    return segment
+
+
+batches = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 150), st.integers(-50, 50)), min_size=1, max_size=25)
+
+
+@given(batches, st.integers(1, 800), st.booleans())
+def test_a_seek_by_offset_or_time_finds_what_a_look_at_every_batch_does(
+    batches: list[tuple[int, int, int]], index_bytes: int, reopened: bool
+) -> None:
+    files = MemoryFiles()
+    segment = grown(files, batches, index_bytes)
+    every = [f for f in segment.walk() if isinstance(f, Stored)]
+    if reopened:
+        segment.save_index()
+        segment = Segment(files, "d", WHO, 100, index_bytes)
+        assert segment.load_tail()
+    for offset in range(100, segment.next_offset):
+        position = segment.position_of(offset)
+        sought = next(f for f in segment.walk(position) if isinstance(f, Stored) and f.header.last_offset >= offset)
+        assert sought.position == next(f.position for f in every if f.header.last_offset >= offset)
+        assert sought.position - position < index_bytes, "no more is read in vain than lies between two entries"
+    for timestamp in range(-51, 52, 3):
+        late = (f for f in segment.walk(segment.position_of_time(timestamp)) if isinstance(f, Stored))
+        sought = next((f for f in late if f.header.max_timestamp >= timestamp), None)
+        first = next((f for f in every if f.header.max_timestamp >= timestamp), None)
+        assert (sought and sought.position) == (first and first.position)
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["drop", "double", "swap", "foreign", "flip", "cut", "zero"]),
+        st.integers(0, 50),
+        st.integers(0, 10_000),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def edited(frames: list[bytes], foreign: list[bytes], edits: list[tuple[str, int, int]]) -> list[bytes]:
+    frames = list(frames)
+    for kind, number, where in edits:
+        at = number % len(frames)
+        frame = bytearray(frames[at])
+        if kind == "drop" and len(frames) > 1:
+            del frames[at]
+        elif kind == "double":
+            frames.insert(where % (len(frames) + 1), frames[at])
+        elif kind == "swap":
+            other = where % len(frames)
+            frames[at], frames[other] = frames[other], frames[at]
+        elif kind == "foreign":
+            frames[at] = foreign[number % len(foreign)]
+        elif frame and kind == "flip":
+            frame[where % len(frame)] ^= 1 << where % 8
+            frames[at] = bytes(frame)
+        elif frame and kind == "cut":
+            frames[at] = bytes(frame[: where % len(frame)])
+        elif kind == "zero":
+            frames[at] = bytes(len(frame))
+    return frames
+
+
+@given(batches, EDITS)
+def test_whatever_is_done_to_the_file_what_is_read_is_what_was_written_and_what_is_not_is_damage(
+    batches: list[tuple[int, int, int]], edits: list[tuple[str, int, int]]
+) -> None:
+    """Every offset up to the last is either read or part of damage: none is skipped in silence, none comes twice."""
+    files, others = MemoryFiles(), MemoryFiles()
+    written = {f.header.base_offset: (bytes(f.data), f.position) for f in grown(files, batches, 200).walk()}
+    grown(others, batches, 200, Identity("events", UUID(int=7), 4))
+    starts = [position for _, position in written.values()]
+    ends = [*starts[1:], len(files.content[PATH])]
+    mine, foreign = ([bytes(f.content[PATH][a:b]) for a, b in zip(starts, ends, strict=True)] for f in (files, others))
+    files.content[PATH][64:] = b"".join(edited(mine, foreign, edits))
+    expected: int | None = 100
+    for found in new(files).scan():
+        assert expected is not None, "nothing follows an end that can't be read"
+        if isinstance(found, Stored):
+            assert found.header.base_offset == expected
+            assert bytes(found.data) == written[expected][0]
+            expected = found.header.last_offset + 1
+        else:
+            assert found.offset == expected
+            assert found.next_offset is None or found.next_offset >= expected
+            expected = found.next_offset
 
 
 # Writes that fail
