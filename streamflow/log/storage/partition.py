@@ -250,9 +250,13 @@ class PartitionLog:
             self.roll(now_ms)
 
     def roll(self, now_ms: int) -> None:
-        """Seals the active segment and begins another. What is sealed is flushed: recovery relies on it."""
+        """Seals the active segment, unless it is empty, and begins another. What is sealed is flushed: recovery relies
+        on it."""
+        active = self._segments[-1]
+        if active.next_offset == active.base_offset:
+            return
         self.flush()
-        self._segments[-1].save_index()
+        active.save_index()
         self._add_segment(self.log_end_offset)
         self._history.save(self.log_end_offset, self._bases[-1])
         self._rolled_ms = now_ms

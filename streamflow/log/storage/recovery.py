@@ -51,7 +51,6 @@ class Recovery:
         Returns: where the next batch goes. It may lie above the last segment's end, which is kept as it is then.
         """
         active = self.segments[-1]
-        self.recovery_point = max(self.recovery_point, active.base_offset)
         for segment, following in pairwise(self.segments):
             self._check_sealed(segment, following.base_offset)
         first = self.segments[0].base_offset
@@ -61,7 +60,7 @@ class Recovery:
         known = self.history.load(active.next_offset if trusted else active.base_offset)
         for segment in self.segments if trusted else self.segments[:-1]:
             self._replay(segment, known)
-        return active.next_offset if trusted else self._check_active(active, known)
+        return active.next_offset if trusted else self._check_active(active)
 
     def _check_sealed(self, segment: Segment, following: int) -> None:
         if not segment.load_tail():
@@ -86,7 +85,7 @@ class Recovery:
     def _whole(self, active: Segment) -> bool:
         return active.next_offset >= self.recovery_point
 
-    def _check_active(self, active: Segment, known: int) -> int:
+    def _check_active(self, active: Segment) -> int:
         named = active.sound_header()
         if not named and active.empty and self._whole(active):
             active.create()
@@ -94,8 +93,7 @@ class Recovery:
             log.warning("a segment's header doesn't verify; its batches say whose they are", path=active.path)
         for found in active.scan():
             if isinstance(found, Stored):
-                if found.header.base_offset >= known:
-                    self.history.learn(found.header, found.data)
+                self.history.learn(found.header, found.data)
             elif named and self._torn(active, found):
                 self._cut(active, found)
                 break

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from uuid import UUID
 
 import pytest
+from crc32c import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,11 +16,13 @@ from streamflow.log.errors import (
     OutOfOrderSequenceError,
     ProducerFencedError,
     RecordTooLargeError,
+    StorageFailedError,
+    StorageFullError,
 )
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.records import Producer, build_batch, build_marker, decode, parse_header
-from streamflow.log.storage.files import MemoryFiles
-from streamflow.log.storage.partition import PartitionLog, SegmentConfig
+from streamflow.log.storage.files import MemoryFile, MemoryFiles
+from streamflow.log.storage.partition import WARM_SEGMENTS, PartitionLog, SegmentConfig
 
 WHO = Identity("events", UUID(int=7), 3)
 SMALL = SegmentConfig(segment_bytes=2_000, index_interval_bytes=256)
@@ -310,3 +314,202 @@ def test_the_logs_own_time_replaces_the_producers_when_asked() -> None:
     partition = opened(MemoryFiles(), config=SegmentConfig(append_time=True))
     partition.append(batch(0, timestamp=5), leader_epoch=0, now_ms=777)
     assert decode(partition.read(0, 1, up_to=5)[0], 10**6).timestamps == [777] * 5
+
+
+def test_a_segment_without_a_readable_batch_is_not_deleted_for_its_age() -> None:
+    config = SegmentConfig(segment_bytes=600, retention_ms=1_000)
+    files = MemoryFiles()
+    filled(files, 12, config=config)
+    first = sorted(p for p in files.content if p.endswith(".log"))[0]
+    files.content[first][64:] = bytes(len(files.content[first]) - 64)
+    files.remove(first.replace(".log", ".index"))
+    again = opened(files, config=config)
+    assert again.quarantined
+    assert again.apply_retention(1_000, 10**6) == 0
+    assert files.exists(first)
+    assert again.apply_retention(5_000, 10**6) > 1
+    assert not files.exists(first)
+    assert again.quarantined == []
+
+
+def test_batches_of_one_producer_sent_together_are_taken_or_known_together() -> None:
+    partition = opened(MemoryFiles())
+    partition.append(batch(0, producer=Producer(9, 0, 0)), leader_epoch=0, now_ms=0)
+    both = batch(5, producer=Producer(9, 0, 5)) + batch(10, producer=Producer(9, 0, 10))
+    assert partition.append(both, leader_epoch=0, now_ms=0).last_offset == 14
+    again = partition.append(both, leader_epoch=0, now_ms=0)
+    assert (again.duplicate, again.base_offset, again.last_offset) == (True, 5, 14)
+    with pytest.raises(OutOfOrderSequenceError, match="1 of 2 batches sent together"):
+        partition.append(
+            batch(10, producer=Producer(9, 0, 10)) + batch(15, producer=Producer(9, 0, 15)), leader_epoch=0, now_ms=0
+        )
+    with pytest.raises(OutOfOrderSequenceError, match="sequence 25, expected 20"):
+        partition.append(
+            batch(15, producer=Producer(9, 0, 15)) + batch(25, producer=Producer(9, 0, 25)), leader_epoch=0, now_ms=0
+        )
+    assert partition.log_end_offset == 15
+
+
+def test_a_batch_that_claims_more_records_than_its_bytes_hold_is_refused() -> None:
+    partition = opened(MemoryFiles())
+    for count, delta in ((1_000, 999), (4, 4), (0, 0)):
+        lying = batch(0)
+        struct.pack_into(">i", lying, 57, count)
+        struct.pack_into(">i", lying, 23, delta)
+        struct.pack_into(">I", lying, 17, crc32c(bytes(lying[21:])))
+        with pytest.raises(CorruptBatchError, match="a batch"):
+            partition.append(lying, leader_epoch=0, now_ms=0)
+    assert partition.log_end_offset == 0
+
+
+# Truncating
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5, 62, 65, 100, 199, 200, 300])
+@pytest.mark.parametrize("again", ["at once", "opened again"])
+def test_a_truncated_log_ends_with_the_last_batch_below_and_goes_on(offset: int, again: str) -> None:
+    files = MemoryFiles()
+    partition = filled(files)
+    partition.flush()
+    partition.truncate_to(offset)
+    end = min(offset - offset % 5, 200)
+    assert partition.recovery_point == end
+    if again == "opened again":
+        partition = opened(files, recovery_point=end)
+    assert partition.log_end_offset == end
+    assert read_all(partition) == wanted(0, end)
+    assert partition.quarantined == []
+    partition.append(batch(end), leader_epoch=2, now_ms=0)
+    assert read_all(partition) == wanted(0, end + 5)
+    assert read_all(opened(files, recovery_point=end)) == wanted(0, end + 5)
+    assert partition.epochs.entries == ([(1, 0)] if end else []) + [(2, end)]
+
+
+def test_a_truncated_log_has_forgotten_the_producers_of_what_is_gone() -> None:
+    partition = opened(MemoryFiles())
+    for n in range(60):
+        producer = Producer(1, n // 20, 5 * (n % 20), transactional=True)
+        partition.append(batch(n * 5, producer=producer), leader_epoch=n // 20, now_ms=0)
+    partition.truncate_to(150)
+    assert partition.epochs.entries == [(0, 0), (1, 100)]
+    assert partition.open_transactions() == [(1, 1)]
+    partition.append(batch(150, producer=Producer(1, 1, 50, transactional=True)), leader_epoch=3, now_ms=0)
+    assert partition.append(
+        batch(145, producer=Producer(1, 1, 45, transactional=True)), leader_epoch=3, now_ms=0
+    ).duplicate
+
+
+def test_truncating_below_the_start_is_refused() -> None:
+    partition = filled(MemoryFiles())
+    partition.delete_before(100)
+    with pytest.raises(OffsetOutOfRangeError):
+        partition.truncate_to(99)
+
+
+def test_truncating_heals_what_could_not_be_read_there() -> None:
+    """A follower fetches it again from its leader."""
+    files = MemoryFiles()
+    partition = filled(files, 6, config=SegmentConfig())
+    path = f"{DIRECTORY}/{0:020d}.log"
+    files.content[path][-3] ^= 1
+    partition = opened(files, config=SegmentConfig(), recovery_point=30)
+    assert partition.quarantined
+    partition.truncate_to(25)
+    assert (partition.log_end_offset, partition.quarantined) == (25, [])
+    partition.append(batch(25), leader_epoch=1, now_ms=0)
+    assert read_all(partition) == wanted(0, 30)
+
+
+# Limits and failures
+
+
+def test_whatever_is_read_few_files_stay_open() -> None:
+    partition = filled(MemoryFiles(), 200)
+    read_all(partition)
+    for offset in (0, 500, 250, 999):
+        partition.read(offset, 1, up_to=1_000)
+    assert partition.segment_count > 20
+    assert sum(s._file is not None for s in partition._segments) <= WARM_SEGMENTS + 1
+    assert sum(s._index is not None for s in partition._segments) <= WARM_SEGMENTS + 1
+    assert read_all(partition) == wanted(0, 1_000)
+
+
+class BrokenFiles(MemoryFiles):
+    """Whose writes or syncs fail while `failing` says so."""
+
+    failing: str | None = None
+
+    def open(self, path: str) -> MemoryFile:
+        super().open(path)
+        return BrokenFile(self, path)
+
+    def replace(self, path: str, data: bytes) -> None:
+        if self.failing == "full" and path.endswith(".log"):
+            raise StorageFullError("no space")
+        super().replace(path, data)
+
+
+class BrokenFile(MemoryFile):
+    def __init__(self, files: BrokenFiles, path: str) -> None:
+        super().__init__(files, path)
+        self.files = files
+
+    def write(self, at: int, data: bytes | bytearray) -> None:
+        if self.files.failing == "full":
+            super().write(at, data[: len(data) * 2 // 3])
+            raise StorageFullError("no space")
+        super().write(at, data)
+
+    def sync(self) -> None:
+        if self.files.failing == "sync":
+            raise StorageFailedError("fsync failed")
+
+
+def test_a_full_disk_refuses_appends_whole_and_takes_them_again_once_there_is_room() -> None:
+    files = BrokenFiles()
+    partition = filled(files, 3)
+    for _ in range(3):
+        files.failing = "full"
+        for _ in range(2):
+            with pytest.raises(StorageFullError):
+                partition.append(batch(partition.log_end_offset) + batch(5) + batch(10), leader_epoch=1, now_ms=0)
+        end = partition.log_end_offset
+        assert read_all(partition) == wanted(0, end)
+        files.failing = None
+        assert read_all(opened(files)) == wanted(0, end)
+        partition.append(batch(end), leader_epoch=1, now_ms=0)
+    assert read_all(opened(files)) == wanted(0, 30)
+
+
+def test_a_full_disk_at_the_making_of_a_segment_leaves_the_log_as_it_was() -> None:
+    files = BrokenFiles()
+    partition = filled(files, 3, config=SegmentConfig())
+    for _ in range(2):
+        files.failing = "full"
+        with pytest.raises(StorageFullError):
+            partition.roll(0)
+        files.failing = None
+        assert read_all(opened(files, config=SegmentConfig(), recovery_point=15)) == wanted(0, 15)
+    partition.append(batch(15), leader_epoch=1, now_ms=0)
+    assert read_all(opened(files, config=SegmentConfig(), recovery_point=15)) == wanted(0, 20)
+    partition.roll(0)
+    partition.append(batch(20), leader_epoch=1, now_ms=0)
+    assert read_all(partition) == wanted(0, 25)
+
+
+def test_an_empty_segment_is_not_rolled() -> None:
+    partition = filled(MemoryFiles(), 3, config=SegmentConfig())
+    for _ in range(3):
+        partition.roll(0)
+    assert partition.segment_count == 2
+    partition.append(batch(15), leader_epoch=1, now_ms=0)
+    assert read_all(partition) == wanted(0, 20)
+
+
+def test_a_flush_that_fails_moves_no_recovery_point() -> None:
+    files = BrokenFiles()
+    partition = filled(files, 3)
+    files.failing = "sync"
+    with pytest.raises(StorageFailedError):
+        partition.flush()
+    assert partition.recovery_point == 0

@@ -176,6 +176,19 @@ def test_a_segment_whose_making_was_cut_short_is_made_anew(size: int) -> None:
     assert readable(opened(files)) == (set(range(105)), set())
 
 
+def test_what_was_flushed_is_kept_byte_for_byte_however_broken() -> None:
+    files = MemoryFiles()
+    filled(files, 4)
+    (path,) = logs(files)
+    files.content[path][-3] ^= 1
+    before = bytes(files.content[path])
+    partition = opened(files, recovery_point=20)
+    assert readable(partition) == (set(range(15)), set(range(15, 20)))
+    append(partition)
+    assert files.content[path] == before
+    assert readable(opened(files, recovery_point=25)) == (set(range(15)) | set(range(20, 25)), set(range(15, 20)))
+
+
 def test_a_file_of_another_partition_is_never_cut_even_where_nothing_was_noted_as_flushed() -> None:
     files = MemoryFiles()
     filled(files, 3)
@@ -264,3 +277,48 @@ def test_a_start_without_trust_reads_the_last_segment_and_no_more() -> None:
     partition = opened(files)
     assert partition.segment_count > 30
     assert files.opened == 1
+
+
+def aborting(partition: PartitionLog, epoch: int) -> None:
+    producer = Producer(7, epoch, 0, transactional=True)
+    append(partition, producer=producer)
+    partition.append(build_marker(commit=False, timestamp=0, producer=producer), leader_epoch=1, now_ms=0)
+
+
+def test_a_reading_saved_at_a_clean_stop_is_not_learned_twice_by_a_start_that_does_not_trust_it() -> None:
+    files = MemoryFiles()
+    partition = opened(files)
+    for epoch in range(6):
+        aborting(partition, epoch)
+    expected = partition.snapshot_aborted(0, 10**6)
+    partition.close()
+    again = opened(files, recovery_point=partition.recovery_point)
+    assert again.snapshot_aborted(0, 10**6) == expected
+    assert again.segment_count > 1
+
+
+def test_a_reading_of_the_middle_of_a_segment_is_gone_on_from() -> None:
+    """A crash between making the next segment and saving what the one before came to."""
+    files = MemoryFiles()
+    partition = opened(files)
+    aborting(partition, 0)
+    partition.close()
+    middle = f"d/{partition.log_end_offset:020d}.state"
+    saved = files.content[middle]
+    partition = opened(files, recovery_point=6, clean=True)
+    aborting(partition, 1)
+    partition.roll(0)
+    append(partition)
+    expected = partition.snapshot_aborted(0, 10**6)
+    files.remove(f"d/{12:020d}.state")
+    files.content[middle] = saved
+    assert opened(files).snapshot_aborted(0, 10**6) == expected == [Aborted(7, 0, 5), Aborted(7, 6, 11)]
+
+
+def test_no_reading_is_left_of_batches_that_were_cut() -> None:
+    files = MemoryFiles()
+    filled(files, 4).close()
+    assert files.exists(f"d/{20:020d}.state")
+    files.content[logs(files)[0]][-3] ^= 1
+    assert opened(files).log_end_offset == 15
+    assert not files.exists(f"d/{20:020d}.state")
