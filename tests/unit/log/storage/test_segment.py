@@ -216,7 +216,7 @@ def grown(files: MemoryFiles, batches: list[tuple[int, int, int]], index_bytes: 
     segment = Segment(files, "d", who, 100, index_bytes)
     segment.create()
     for count, size, timestamp in batches:
-        data = build_batch([None] * count, [bytes(size)] * count, [timestamp] * count)
+        data = build_batch([None] * count, [bytes([who.partition]) * size] * count, [timestamp] * count)
         stamp(data, segment.next_offset, 1)
         segment.append([(parse_header(data), memoryview(data))], durable=100)
     return segment
@@ -272,7 +272,8 @@ def edited(frames: list[bytes], foreign: list[bytes], edits: list[tuple[str, int
             other = where % len(frames)
             frames[at], frames[other] = frames[other], frames[at]
         elif kind == "foreign":
-            frames[at] = foreign[number % len(foreign)]
+            last = at + 1 + where % 3
+            frames[at:last] = foreign[at:last]
         elif frame and kind == "flip":
             frame[where % len(frame)] ^= 1 << where % 8
             frames[at] = bytes(frame)
