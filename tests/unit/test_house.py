@@ -56,12 +56,6 @@ TESTED_WITH = {
             "transactions",
         )
     },
-    "unit/log/storage/test_partition.py": {
-        f"log/storage/{part}.py"
-        for part in (
-            "checksummed", "history", "index", "kept", "producers", "recovery", "segment",
-        )
-    },
     "unit/log/controller/test_topics.py": {
         "log/controller/configs.py", "log/controller/image.py", "log/controller/placement.py",
         "log/controller/records.py",
