@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from streamflow.log.model import Identity
-from streamflow.log.records import build_batch, decode
+from streamflow.log.records import Producer, build_batch, decode, parse_header
 from streamflow.log.storage.partition import PartitionLog, SegmentConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -25,11 +25,15 @@ def opened(disk: SimulatedDisk, recovery_point: int, *, clean: bool = False) -> 
 
 
 class Life:
-    """A program that appends, flushes, rolls and removes at random, and remembers what it was promised."""
+    """A program that appends, flushes, rolls, truncates and removes at random, and remembers what it was promised."""
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)
         self.written: dict[int, bytes] = {}
+        self.sent: dict[int, bytes] = {}
+        """Batches by first offset, as their producer would send them again."""
+        self.going: dict[int, bytes] = {}
+        """What is being truncated: until that returns it may be there or not."""
         self.flushed = 0
         self.noted = 0
         self.start = 0
@@ -38,7 +42,7 @@ class Life:
         partition = opened(disk, 0)
         for _ in range(steps):
             action = self.chance.choices(
-                ["append", "flush", "roll", "delete", "retain", "reopen"], [10, 3, 1, 1, 1, 1]
+                ["append", "flush", "roll", "delete", "retain", "reopen", "truncate"], [10, 3, 1, 1, 1, 1, 1]
             )[0]
             if action == "append":
                 self.append(partition)
@@ -55,6 +59,8 @@ class Life:
             elif action == "retain":
                 partition.apply_retention(0, self.flushed)
                 self.start = max(self.start, partition.log_start_offset)
+            elif action == "truncate":
+                self.truncate(partition)
             else:
                 partition.close()
                 self.flushed = self.noted = partition.recovery_point
@@ -65,7 +71,24 @@ class Life:
         first = partition.log_end_offset
         values = [f"{n}:{self.chance.random()}".encode() for n in range(first, first + count)]
         self.written.update(zip(range(first, first + count), values, strict=True))
-        partition.append(build_batch([None] * count, values, [0] * count), leader_epoch=0, now_ms=0)
+        batch = build_batch([None] * count, values, [0] * count, producer=Producer(9, 0, first))
+        self.sent[first] = bytes(batch)
+        partition.append(batch, leader_epoch=0, now_ms=0)
+
+    def truncate(self, partition: PartitionLog) -> None:
+        offset = self.chance.randint(partition.log_start_offset, partition.log_end_offset)
+        end = max((o for o in [*self.sent, partition.log_end_offset] if o <= offset), default=offset)
+        self.flushed, self.noted = min(self.flushed, end), min(self.noted, end)
+        self.going = {n: v for n, v in self.written.items() if n >= end}
+        self.written = {n: v for n, v in self.written.items() if n < end}
+        self.sent = {n: v for n, v in self.sent.items() if n < end}
+        partition.truncate_to(offset)
+        assert partition.log_end_offset == end
+        self.going = {}
+
+
+def count_of(batch: bytes) -> int:
+    return parse_header(batch).count
 
 
 def read_all(partition: PartitionLog) -> dict[int, bytes]:
@@ -106,9 +129,14 @@ def check(partition: PartitionLog, life: Life) -> None:
     assert partition.quarantined == []
     found = {n: v for n, v in read_all(partition).items() if n >= partition.log_start_offset}
     assert found.keys() >= flushed.keys()
-    assert found.items() <= life.written.items()
+    assert found.items() <= {**life.written, **life.going}.items()
+    there = {} if life.going else {n: b for n, b in life.sent.items() if n + count_of(b) <= partition.log_end_offset}
+    if there and max(there) >= partition.log_start_offset:
+        again = partition.append(there[max(there)], leader_epoch=1, now_ms=0)
+        assert (again.duplicate, again.base_offset) == (True, max(there))
+    life.sent = there
     before = partition.log_end_offset
     partition.append(build_batch([None], [b"after"], [0]), leader_epoch=1, now_ms=0)
     assert read_all(partition)[before] == b"after"
-    life.written[before] = b"after"
+    life.written, life.going = {**found, before: b"after"}, {}
     life.flushed = max(life.flushed, partition.flush())
