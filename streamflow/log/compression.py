@@ -28,7 +28,8 @@ CHUNK_BYTES = 64 * 1024
 """The least that is unpacked into."""
 
 NO_ROOM = "failed to write whole buffer"
-"""What cramjam says of a buffer too small for what is unpacked; anything else is the data's fault."""
+"""What cramjam says of a buffer too small for what is unpacked. Only what an error is called depends on these words,
+which are no interface: should they change, sound data is still read."""
 
 
 def codec_number(name: str) -> int:
@@ -108,10 +109,10 @@ def _bounded(module: ModuleType, data: bytes, bytes_max: int) -> bytes:
         try:
             written = module.decompress_into(data, buffer)
         except cramjam.DecompressionError as error:
-            if str(error) != NO_ROOM:
-                raise CorruptBatchError(f"{name} data can't be read: {error}") from error
             if size == bytes_max:
-                raise _too_large(name, bytes_max) from error
+                if str(error) == NO_ROOM:
+                    raise _too_large(name, bytes_max) from error
+                raise CorruptBatchError(f"{name} data can't be read: {error}") from error
             size = min(size * 4, bytes_max)
         else:
             return bytes(memoryview(buffer)[:written])

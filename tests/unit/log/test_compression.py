@@ -89,6 +89,15 @@ def test_data_of_exactly_the_bound_is_read_and_a_byte_more_is_not(codec: int) ->
             decompress(codec, packed, len(plain) - 1)
 
 
+@pytest.mark.parametrize("codec", CODECS, ids=NAMES[1:])
+def test_data_that_shrank_a_lot_is_read_whatever_words_the_library_has_for_a_small_buffer(
+    codec: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamflow.log.compression.NO_ROOM", "other words")
+    plain = bytes(5 << 20)
+    assert decompress(codec, compress(codec, plain), 64 << 20) == plain
+
+
 def test_a_snappy_block_that_claims_gigabytes_is_refused_by_its_claim() -> None:
     claim = b"\xff\xff\xff\xff\x0f" + b"\x00" * 20
     for data in (claim, XERIAL_HEADER + struct.pack(">i", len(claim)) + claim):
