@@ -72,6 +72,18 @@ PLAIN = bytes.fromhex(
 """Four records by aiokafka's builder, transactional, producer 4711 at epoch 3 from sequence 77, in each codec; and
 three large ones, by nobody."""
 
+MARKERS = {
+    True: bytes.fromhex(
+        "000000000000000000000042ffffffff02b20cec680030000000000000000000000005000000000000000500000000000000"
+        "070002ffffffff000000012000000008000000010c00000000000900"
+    ),
+    False: bytes.fromhex(
+        "000000000000000000000042ffffffff0246323a200030000000000000000000000005000000000000000500000000000000"
+        "070002ffffffff000000012000000008000000000c00000000000900"
+    ),
+}
+"""Commit and abort, by the same builder with the control bit set."""
+
 MIXED_COLUMNS = Columns(
     keys=[b"k1", None, b"k3", b""],
     values=[b"first value", b"second", None, b""],
@@ -133,6 +145,7 @@ def test_a_marker_is_the_control_record_of_kip_98() -> None:
     producer = Producer(7, 2)
     for commit in (True, False):
         batch = build_marker(commit=commit, timestamp=5, producer=producer, coordinator_epoch=9)
+        assert batch == MARKERS[commit]
         header = parse_header(batch)
         check_crc(batch, header)
         assert header.control and header.transactional and (header.producer_id, header.producer_epoch) == (7, 2)
@@ -297,6 +310,31 @@ def test_records_with_a_changed_byte_decode_or_are_refused_and_nothing_else(at: 
     records[at] ^= change
     with contextlib.suppress(CorruptBatchError):
         assert len(decode(by_hand(bytes(records), count=4), BYTES_MAX).values) == 4
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=NAMES)
+def test_any_changed_bit_under_a_right_checksum_decodes_or_is_refused_and_nothing_else(codec: int) -> None:
+    records = MIXED[codec][HEADER_BYTES:]
+    refused = 0
+    for bit in range(len(records) * 8):
+        garbled = bytearray(records)
+        garbled[bit // 8] ^= 1 << bit % 8
+        try:
+            assert len(decode(by_hand(bytes(garbled), count=4, attributes=codec), 10_000).values) == 4
+        except (CorruptBatchError, RecordTooLargeError):
+            refused += 1
+    assert refused > len(records), "the rest is in keys, values and times"
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=NAMES)
+def test_records_cut_after_any_byte_are_refused_and_so_is_a_batch(codec: int) -> None:
+    batch = MIXED[codec]
+    for size in range(len(batch) - HEADER_BYTES):
+        with pytest.raises(CorruptBatchError):
+            decode(by_hand(batch[HEADER_BYTES : HEADER_BYTES + size], count=4, attributes=codec), BYTES_MAX)
+    for size in range(len(batch)):
+        with pytest.raises(CorruptBatchError):
+            parse_header(batch[:size])
 
 
 @pytest.mark.parametrize("codec", CODECS, ids=NAMES)
