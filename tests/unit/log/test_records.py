@@ -20,6 +20,7 @@ from streamflow.log.records import (
     Producer,
     build_batch,
     build_marker,
+    check_count,
     check_crc,
     decode,
     marker_commits,
@@ -260,6 +261,14 @@ def test_a_count_of_two_billion_costs_nothing() -> None:
         decode(batch, BYTES_MAX)
     assert tracemalloc.get_traced_memory()[1] < 100_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("count", "last_delta"), [(0, 0), (1, 1), (2, 0), (2, 2), (3, 2)])
+def test_a_producers_batch_has_no_holes_and_no_records_that_cannot_be_in_its_bytes(count: int, last_delta: int) -> None:
+    check_count(parse_header(by_hand(record(0) + record(1), count=2)))
+    short = varint(6) + b"\0" * 6
+    with pytest.raises(CorruptBatchError, match=r"ends at delta|claims 3 records in 14 bytes"):
+        check_count(parse_header(by_hand(short * 2, count=count, last_delta=last_delta)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 5])
