@@ -170,6 +170,7 @@ class App:
             key=key_codec(key_type),
             value=value_codec(codec, value),
             value_type=value,
+            key_type=key_type,
             partitions=partitions,
             key_of=field_reader(key) if isinstance(key, str) else key,
             timestamp_of=timestamp_reader(timestamp) if timestamp is not None else None,
@@ -354,6 +355,7 @@ class App:
         if self._plan is None:
             for agent in self.agents:
                 await self._plan_agent(agent)
+            self.topology.planned = True
             pieces = self.topology.pieces()
             policies = {p.name: self._policy_of(p) for p in pieces}
             topics = {t.name: t for t in self.topology.topics()}

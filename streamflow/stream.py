@@ -15,6 +15,7 @@ from streamflow.engine.policies import Policy, Stop
 from streamflow.errors import AppError
 from streamflow.operators.aggregate import Aggregate
 from streamflow.operators.base import Operator
+from streamflow.operators.fields import type_of
 from streamflow.operators.join import Joined, JoinTable
 from streamflow.operators.keyed import KeyedAggregate
 from streamflow.operators.stateless import BranchOf, Filter, FlatMap, Map, Rekey
@@ -30,13 +31,22 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """Events of one node of the graph. `type` is the type of the values, Any where it isn't known."""
+    """Events of one node of the graph. `type` is that of the values, `key_type` of the keys; Any where unknown."""
 
     def __init__(
-        self, app: App, nodes: list[Node], value_type: Any, *, name: str, policy: Policy, agent: bool = False
+        self,
+        app: App,
+        nodes: list[Node],
+        value_type: Any,
+        *,
+        name: str,
+        policy: Policy,
+        agent: bool = False,
+        key_type: Any = Any,
     ) -> None:
         self.app = app
         self.type = value_type
+        self.key_type = key_type
         self._nodes = nodes
         self._name = name
         self._policy = policy
@@ -47,12 +57,22 @@ class Stream:
 
     def in_agent(self) -> Stream:
         """The stream an agent's body is given while the app is planned."""
-        return Stream(self.app, self._nodes, self.type, name=self._name, policy=self._policy, agent=True)
+        return Stream(
+            self.app, self._nodes, self.type, name=self._name, policy=self._policy, agent=True, key_type=self.key_type
+        )
 
     def _then(self, node: Node, value_type: Any) -> Stream:
         self.app.topology.add(node)
         self.app.policies.setdefault(node, self._policy)
-        return Stream(self.app, [node], value_type, name=self._name, policy=self._policy, agent=self._agent)
+        return Stream(
+            self.app,
+            [node],
+            value_type,
+            name=self._name,
+            policy=self._policy,
+            agent=self._agent,
+            key_type=self.key_type,
+        )
 
     def _operator(
         self, kind: str, make: Callable[[list[Any]], Operator], value_type: Any, *, name: str | None = None
@@ -95,6 +115,7 @@ class Stream:
             name=self._name,
             policy=self._policy,
             agent=self._agent,
+            key_type=self.key_type if len({s.key_type for s in (self, *others)}) == 1 else Any,
         )
         return merged._operator("merge", lambda _: Map(_same), merged.type)
 
@@ -124,6 +145,7 @@ class Stream:
         source = SourceNode(name=decl.name, topic=decl, upstream=outlet)
         stream = self._then(source, self.type)
         stream._name = topic_name
+        stream.key_type = _or_none(type_of(self.type, key))
         return stream
 
     def window(self, spec: WindowSpec, *, grace: Duration = 0) -> Windowed:
@@ -135,7 +157,9 @@ class Stream:
 
     def aggregate(self, *, name: str | None = None, **aggregates: Aggregate) -> Stream:
         """A running row for each key: `key` and one field an aggregate, emitted whenever it changed."""
-        row = result_type(self._row_name(name), aggregates, windowed=False, value_type=self.type)
+        row = result_type(
+            self._row_name(name), aggregates, windowed=False, value_type=self.type, key_type=self.key_type
+        )
 
         def make(_: list[Any]) -> Operator:
             return KeyedAggregate(dict(aggregates), row, value_type=self.type)
@@ -180,7 +204,9 @@ class Stream:
         """Writes every event to the topic, and goes on from there."""
         self.to(topic)
         source = SourceNode(name=f"{topic.name}-through", topic=topic.decl)
-        return self._then(source, topic.decl.value_type)
+        stream = self._then(source, topic.decl.value_type)
+        stream.key_type = _or_none(topic.decl.key_type)
+        return stream
 
     # Inside an agent
 
@@ -236,7 +262,9 @@ class Windowed:
         False. Records too late for every window they belong to are counted (`late` in the worker's figures).
         """
         stream, spec, grace_ms = self._stream, self._spec, self._grace_ms
-        row = result_type(stream._row_name(name), aggregates, windowed=True, value_type=stream.type)
+        row = result_type(
+            stream._row_name(name), aggregates, windowed=True, value_type=stream.type, key_type=stream.key_type
+        )
 
         def make(_: list[Any]) -> Operator:
             return WindowAggregate(spec, grace_ms, dict(aggregates), row, emit=emit, value_type=stream.type)
@@ -251,6 +279,11 @@ def field_reader(name: str) -> Callable[[Any], Any]:
         return value[name] if isinstance(value, Mapping) else getattr(value, name)
 
     return read
+
+
+def _or_none(key_type: Any) -> Any:
+    """Any record may come without a key."""
+    return Any if key_type is Any else key_type | None
 
 
 def _same(value: Any) -> Any:
@@ -269,4 +302,5 @@ def stream_of(app: App, decl: TopicDecl, *, name: str | None = None, policy: Pol
     wanted = app.topology.name(name or decl.name, explicit=name is not None)
     source = SourceNode(name=wanted, topic=decl)
     app.topology.add(source)
-    return Stream(app, [source], decl.value_type, name=wanted, policy=policy or Stop())
+    key_type = _or_none(decl.key_type)
+    return Stream(app, [source], decl.value_type, name=wanted, policy=policy or Stop(), key_type=key_type)

@@ -36,6 +36,7 @@ class TopicDecl:
     key: Codec
     value: Codec
     value_type: Any = Any
+    key_type: Any = Any
     partitions: int | None = None
     key_of: Callable[[Any], Any] | None = None
     timestamp_of: Callable[[Any], int] | None = None
@@ -140,9 +141,13 @@ class Topology:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.planned = False
         self._names: dict[str, int] = {}
 
     def add(self, node: Node) -> Node:
+        """Raises: AppError once the app is planned: what is declared later would never run."""
+        if self.planned:
+            raise AppError(f"'{node.name}' is declared after the app was planned; declare everything before it runs")
         self.nodes.append(node)
         return node
 

@@ -44,7 +44,7 @@ class Input:
 
     def __init__(self, source: SourceNode, upstream_partitions: int) -> None:
         self.source = source
-        self.is_table = all(isinstance(child, TableNode) for child in source.children)
+        self.is_table = any(isinstance(child, TableNode) for child in source.children)
         self.position = 0
         self.drained = False
         self.buffered = 0
@@ -187,4 +187,7 @@ def choose(inputs: list[Input]) -> tuple[Input, int | None] | None:
     if not ready:
         return None
     ready.sort()
-    return inputs[ready[0][2]], ready[1][0] if len(ready) > 1 else None
+    first = inputs[ready[0][2]]
+    # A stream stops short of a table's next record, even at the same time: the table's goes first.
+    limits = [head - 1 if inputs[n].is_table and not first.is_table else head for head, _, n in ready[1:]]
+    return first, min(limits, default=None)

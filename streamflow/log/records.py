@@ -183,6 +183,8 @@ def _varint(n: int) -> bytes:
 
 _SMALL = [_varint(n) for n in range(16_384)]
 _NULL = _varint(-1)
+_DELTA_MAX = 2**63
+"""Of two timestamps: what a varint of 64 bits holds."""
 
 
 def _number(n: int) -> bytes:
@@ -201,6 +203,8 @@ def build_batch(
     """A batch of one record or more, at base offset 0, ready to be stamped. Timestamps in ms."""
     assert len(keys) == len(values) == len(timestamps) > 0, "columns of one length, and not empty"
     base = timestamps[0]
+    if max(timestamps) - min(timestamps) >= _DELTA_MAX:
+        raise CorruptBatchError(f"timestamps {min(timestamps)} and {max(timestamps)} are too far apart for one batch")
     parts: list[bytes] = []
     add = parts.append
     small, number = _SMALL, _number

@@ -60,14 +60,16 @@ def hopping(size: Duration, step: Duration) -> WindowSpec:
     return WindowSpec(size_ms, step_ms)
 
 
-def result_type(name: str, aggregates: Mapping[str, Aggregate], *, windowed: bool, value_type: Any = Any) -> Any:
+def result_type(
+    name: str, aggregates: Mapping[str, Aggregate], *, windowed: bool, value_type: Any = Any, key_type: Any = Any
+) -> Any:
     """The type of a result: `key`, for windows `start`, `end` and `final`, then one field an aggregate.
 
     Raises: ConfigError for an aggregate that bears one of these names, or reads a field that values of this type don't
         have, or when there is none.
     """
     bounds = [("start", datetime), ("end", datetime), ("final", bool)] if windowed else []
-    return row_type(name, [("key", Any), *bounds], aggregates, value_type)
+    return row_type(name, [("key", key_type), *bounds], aggregates, value_type)
 
 
 class WindowAggregate(Operator):

@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from streamflow.errors import StreamflowError
+from streamflow.errors import ConfigError, StreamflowError
 from streamflow.event import TopicPartition
 from streamflow.sinks.base import Sink, SinkBatch
 from streamflow.topology import TopicDecl
@@ -77,7 +77,7 @@ class Drain:
             try:
                 await self._call(lambda: self.sink.write(batches))
                 return
-            except StreamflowError:
+            except ConfigError:
                 raise
             except Exception as error:
                 if attempt == ATTEMPTS:
@@ -87,6 +87,12 @@ class Drain:
                     ) from error
                 log.warning("sink failed, will retry", sink=self.sink.name, attempt=attempt, error=str(error))
                 await anyio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+                await self._call(self._reopen)
+
+    def _reopen(self) -> None:
+        """A sink that lost its file or its connection is told to find it again."""
+        self.sink.close()
+        self.sink.open(self._outbox.value_type)
 
     async def _call(self, fn: Callable[[], T]) -> T:
         # A thread isn't cancelled: a write that has begun is finished before this returns.

@@ -38,7 +38,7 @@ NO_BEHAVIOUR = {
 TESTED_WITH = {
     # Whole apps on virtual time.
     "unit/test_agents.py": {
-        "agent.py", "app.py", "schedule.py", "topic.py", "engine/inputs.py", "engine/task.py",
+        "agent.py", "app.py", "schedule.py", "topic.py",
         "testing/app.py", "testing/loop.py", "worker/actor.py", "worker/clock.py", "worker/poller.py",
         "worker/restore.py", "worker/run.py", "worker/runner.py", "worker/tasks.py",
     },

@@ -94,7 +94,7 @@ MIXED_COLUMNS = Columns(
 )
 PRODUCER = Producer(4711, 3, 77, transactional=True)
 
-timestamps = st.integers(-(2**62), 2**62)
+timestamps = st.integers(-(2**62) + 1, 2**62)
 blobs = st.none() | st.binary(max_size=40) | st.binary(min_size=60, max_size=70) | st.just(b"x" * 9_000)
 headers = st.lists(st.tuples(st.text(max_size=70), blobs), max_size=3).map(tuple)
 rows = st.lists(st.tuples(blobs, blobs, timestamps, headers), min_size=1, max_size=150)
@@ -364,3 +364,8 @@ def test_a_batch_that_unpacks_beyond_its_bound_is_refused(codec: int) -> None:
 
 def test_the_delete_horizon_and_unknown_attributes_change_nothing() -> None:
     assert decode(by_hand(record(0), count=1, attributes=0x40), BYTES_MAX).values == [b"v"]
+
+
+def test_timestamps_too_far_apart_for_a_delta_are_refused() -> None:
+    with pytest.raises(CorruptBatchError, match="too far apart"):
+        build_batch([None, None], [b"a", b"b"], [-(2**62), 2**62])
