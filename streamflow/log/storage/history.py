@@ -73,6 +73,11 @@ class History:
             if saved > offset:
                 self._files.remove(self._path(saved))
 
+    def forget_all(self) -> None:
+        """No batch is left."""
+        self.producers, self.epochs = Producers(), EpochStarts()
+        self.forget_from(-1)
+
     def begin_at(self, offset: int) -> None:
         """Batches below `offset` are gone."""
         self.producers.forget_before(offset)

@@ -67,7 +67,7 @@ class AppendInfo:
 
 
 class PartitionLog:
-    """See the module. Not safe for use by several threads, but for `flush`, which may run beside everything else."""
+    """See the module. Not safe for use by several threads, but for `flush`, which may run beside all but `truncate_to`."""
 
     def __init__(self, files: Files, path: str, identity: Identity, config: SegmentConfig, kept: Kept) -> None:
         self.identity = identity
@@ -115,17 +115,26 @@ class PartitionLog:
         for base in bases:
             self._append_segment(self._segment(base))
         self._drop_below(self.log_start_offset)
-        end = self.log_start_offset
-        if self._segments:
-            recovery = Recovery(identity, self._segments, self._kept, self._history, recovery_point)
-            end = max(end, recovery.run(clean=clean))
-        if not self._segments or end > self.log_end_offset:
-            self._add_segment(end)
+        if not self._segments:
+            self._add_segment(self.log_start_offset)
+        else:
+            end = Recovery(identity, self._segments, self._kept, self._history, recovery_point).run(clean=clean)
+            if end > self.log_end_offset:
+                self._add_segment(end)
+            self._begin_anew_if_behind()
             self._drop_below(self.log_start_offset)
-        self._history.forget_from(end)
+        self._history.forget_from(self.log_end_offset)
         self._history.begin_at(self.log_start_offset)
-        self.recovery_point = end
+        self.recovery_point = self.log_end_offset
         return self
+
+    def _begin_anew_if_behind(self) -> None:
+        """The log's start may lie above all that is left of it: in a batch that was truncated, or above records that
+        were deleted, never flushed, and lost. Nothing is known of anybody then."""
+        if self.log_end_offset < self.log_start_offset:
+            self._add_segment(self.log_start_offset)
+            self._drop_below(self.log_start_offset)
+            self._history.forget_all()
 
     def close(self) -> None:
         """Flushes, and saves what makes the next start quick."""
@@ -434,9 +443,10 @@ class PartitionLog:
                 break
         active.sync()
         self._kept.end_at(active.next_offset)
-        self.recovery_point = min(self.recovery_point, active.next_offset)
-        known = self._history.load(active.next_offset)
-        if known < active.next_offset:
+        self._begin_anew_if_behind()
+        self.recovery_point = min(self.recovery_point, self.log_end_offset)
+        known = self._history.load(self.log_end_offset)
+        if known < self.log_end_offset:
             for batch in self._from(known, READ_BYTES_MAX):
                 if isinstance(batch, Stored) and batch.header.base_offset >= known:
                     self._history.learn(batch.header, batch.data)

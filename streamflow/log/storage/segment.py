@@ -265,7 +265,7 @@ class Segment:
             at = position - start
             needed = self._needed(buffer, at)
             if len(buffer) - at < needed:
-                buffer, start, at = self._filled(position, max(read_bytes, needed), end), position, 0
+                buffer, start, at = self._filled(position, read_bytes, end), position, 0
             found = self._sound(buffer, at, previous)
             if isinstance(found, str):
                 damage = self._damaged(position, expected, found, end)
@@ -281,9 +281,10 @@ class Segment:
 
     def _filled(self, position: int, size: int, end: int) -> memoryview:
         """At least the frame at the position, as far as the file has it."""
+        size = max(size, FRAME_BYTES + HEADER_BYTES)
         buffer = memoryview(self.file.read(position, min(size, end - position)))
         needed = self._needed(buffer, 0)
-        if len(buffer) < needed:
+        if len(buffer) < needed and self._framed(buffer, 0):
             buffer = memoryview(self.file.read(position, min(needed, end - position)))
         return buffer
 
@@ -312,9 +313,12 @@ class Segment:
         return header, check, header.base_offset - unflushed
 
     def _framed(self, buffer: memoryview, at: int) -> bool:
+        """Whether a frame vouches for the header at `at`, and so for the length in it."""
+        if len(buffer) - at < FRAME_BYTES + CHECKED_BYTES:
+            return False
         before, check, unflushed = _FRAME.unpack_from(buffer, at)
         checked = buffer[at + FRAME_BYTES : at + FRAME_BYTES + CHECKED_BYTES]
-        return len(checked) == CHECKED_BYTES and check == self._checked(checked, before, unflushed)
+        return bool(check == self._checked(checked, before, unflushed))
 
     def _damaged(self, position: int, expected: int | None, reason: str, end: int) -> Damage:
         """Looks behind the damage for the next sound batch: any position whose frame and batch verify."""
@@ -339,7 +343,7 @@ class Segment:
                 if not self._framed(data, match.start()):
                     continue
                 at = start + match.start()
-                found = self._sound(self._filled(at, FRAME_BYTES + HEADER_BYTES, end), 0, None)
+                found = self._sound(self._filled(at, 0, end), 0, None)
                 if not isinstance(found, str) and found[0].base_offset >= first:
                     return found[0].base_offset, at
         return None

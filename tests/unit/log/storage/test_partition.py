@@ -406,6 +406,18 @@ def test_truncating_below_the_start_is_refused() -> None:
         partition.truncate_to(99)
 
 
+def test_a_log_truncated_within_the_batch_it_begins_in_begins_anew() -> None:
+    files = MemoryFiles()
+    partition = filled(files)
+    partition.delete_before(162)
+    partition.truncate_to(163)
+    for log in (partition, opened(files)):
+        assert (log.log_start_offset, log.log_end_offset, log.segment_count) == (162, 162, 1)
+        assert log.epochs.entries == []
+    partition.append(batch(162), leader_epoch=2, now_ms=0)
+    assert read_all(partition) == wanted(162, 167)
+
+
 def test_truncating_heals_what_could_not_be_read_there() -> None:
     """A follower fetches it again from its leader."""
     files = MemoryFiles()

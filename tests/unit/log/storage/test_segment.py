@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from uuid import UUID
 
 import pytest
@@ -139,6 +140,21 @@ def test_what_follows_a_hole_of_many_megabytes_is_found() -> None:
     assert offsets(found) == [100, 103, 106, 109, 112, 115]
     (damage,) = [f for f in found if isinstance(f, Damage)]
     assert (damage.offset, damage.next_offset) == (106, 106)
+
+
+def test_a_length_that_rotted_costs_no_memory() -> None:
+    files = MemoryFiles()
+    segment = filled(files)
+    at = [f.position for f in segment.walk()][1]
+    files.content[PATH] += bytes(40 << 20)
+    struct.pack_into(">i", files.content[PATH], at + FRAME_BYTES + 8, 39 << 20)
+    segment = new(files)
+    tracemalloc.start()
+    found = list(segment.scan())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert offsets(found) == [100, 106, 109, 112, 115]
+    assert peak < 8 << 20
 
 
 def test_a_record_that_holds_the_bytes_of_an_older_batch_is_not_taken_for_it() -> None:
