@@ -67,7 +67,7 @@ class AppendInfo:
 
 
 class PartitionLog:
-    """See the module. Not safe for use by several threads, but for `flush`, which may run beside all but `truncate_to`."""
+    """See the module. For one thread, but that `flush` may run on another beside all except `truncate_to`."""
 
     def __init__(self, files: Files, path: str, identity: Identity, config: SegmentConfig, kept: Kept) -> None:
         self.identity = identity

@@ -430,6 +430,39 @@ def test_truncating_heals_what_could_not_be_read_there() -> None:
     assert (partition.log_end_offset, partition.quarantined) == (25, [])
     partition.append(batch(25), leader_epoch=1, now_ms=0)
     assert read_all(partition) == wanted(0, 30)
+    assert partition.quarantined == []
+
+
+def test_what_is_known_after_truncating_is_learned_once_and_only_from_what_is_left() -> None:
+    files = MemoryFiles()
+    partition = opened(files)
+    for epoch in range(12):
+        producer = Producer(1, epoch, 0, transactional=True)
+        partition.append(batch(epoch * 6, producer=producer), leader_epoch=0, now_ms=0)
+        partition.append(build_marker(commit=False, timestamp=0, producer=producer), leader_epoch=0, now_ms=0)
+        if epoch == 2:
+            partition.close()
+            partition = opened(files, clean=True)
+    partition.close()
+    partition = opened(files, clean=True)
+    partition.truncate_to(66)
+    assert not any(name.endswith(".state") and int(name[-26:-6]) > 66 for name in files.content)
+    expected = [Aborted(1, 6 * n, 6 * n + 5) for n in range(11)]
+    assert partition.snapshot_aborted(0, 100) == expected
+    for end in (60, 24, 20):
+        partition.truncate_to(end)
+        assert partition.snapshot_aborted(0, 100) == expected[: end // 6]
+
+
+def test_a_range_that_cannot_be_read_stops_nobody_who_reads_below_it() -> None:
+    files = MemoryFiles()
+    filled(files, 4, config=SegmentConfig())
+    files.content[f"{DIRECTORY}/{0:020d}.log"][-3] ^= 1
+    partition = opened(files, config=SegmentConfig(), recovery_point=20)
+    assert len(partition.read(10, 1_000, up_to=15)) == 1
+    assert partition.read(15, 1_000, up_to=15) == []
+    with pytest.raises(CorruptBatchError):
+        partition.read(15, 1_000, up_to=16)
 
 
 # Limits and failures

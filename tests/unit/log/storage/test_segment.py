@@ -15,7 +15,7 @@ from streamflow.log.errors import StorageFailedError, StorageFullError, Unsuppor
 from streamflow.log.model import Identity
 from streamflow.log.records import build_batch, parse_header, stamp
 from streamflow.log.storage.files import MemoryFile, MemoryFiles
-from streamflow.log.storage.segment import FRAME_BYTES, Damage, Segment, Stored
+from streamflow.log.storage.segment import FRAME_BYTES, SCAN_BYTES, Damage, Segment, Stored
 
 WHO = Identity("events", UUID(int=7), 3)
 PATH = f"d/{100:020d}.log"
@@ -140,6 +140,37 @@ def test_what_follows_a_hole_of_many_megabytes_is_found() -> None:
     assert offsets(found) == [100, 103, 106, 109, 112, 115]
     (damage,) = [f for f in found if isinstance(f, Damage)]
     assert (damage.offset, damage.next_offset) == (106, 106)
+
+
+@pytest.mark.parametrize("short", range(0, 48, 3))
+def test_what_follows_a_hole_is_found_wherever_a_read_ends(short: int) -> None:
+    files = MemoryFiles()
+    segment = filled(files, 2)
+    at = [f.position for f in segment.walk()][1]
+    content = files.content[PATH]
+    files.content[PATH] = content[:at] + bytes(SCAN_BYTES - short) + content[at:]
+    assert offsets(scanned(files)) == [100, 103]
+
+
+def test_reads_run_into_damage_at_the_end_however_often() -> None:
+    files = MemoryFiles()
+    filled(files)
+    files.content[PATH][-1] ^= 1
+    segment = new(files)
+    for _ in range(2):
+        assert isinstance(list(segment.scan())[-1], Damage)
+        assert isinstance(list(segment.walk())[-1], Damage)
+
+
+def test_an_index_of_the_file_as_it_was_is_not_taken_for_one_of_the_file_as_it_is() -> None:
+    files = MemoryFiles()
+    segment = filled(files, 5)
+    segment.save_index()
+    for n in range(5, 40):
+        segment.append(placed(100 + 3 * n), durable=100)
+    position = segment.position_of(215)
+    segment.close()
+    assert segment.position_of(215) == position
 
 
 def test_a_length_that_rotted_costs_no_memory() -> None:
