@@ -5,18 +5,19 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-slow test-all check format bench docs clean
+.PHONY: help run test test-slow test-clients test-all check format bench docs clean
 
 help:
-	@echo "make run        replay a month of flights: alerts, windows, a report"
-	@echo "make test       the quick tests"
-	@echo "make test-slow  those that start processes and kill them"
-	@echo "make test-all   both"
-	@echo "make check      format, lint, types, import contracts, the house's rules"
-	@echo "make format     format, and mend what lint can mend"
-	@echo "make bench      this machine's rates, beside the peers'"
-	@echo "make docs       the pages, as HTML in build/docs"
-	@echo "make clean      remove .venv and everything built"
+	@echo "make run          replay a month of flights: alerts, windows, a report"
+	@echo "make test         the quick tests"
+	@echo "make test-slow    those that start processes and kill them"
+	@echo "make test-clients Kafka's clients and tools, against this broker and Apache Kafka"
+	@echo "make test-all     all of them"
+	@echo "make check        format, lint, types, import contracts, the house's rules"
+	@echo "make format       format, and mend what lint can mend"
+	@echo "make bench        this machine's rates, beside the peers'"
+	@echo "make docs         the pages, as HTML in build/docs"
+	@echo "make clean        remove .venv and everything built"
 
 # pip is the last thing venv installs: an environment that was interrupted has none, and is made anew.
 $(BIN)/pip:
@@ -40,9 +41,12 @@ test: .venv/dev
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: .venv/dev
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m "slow and not clients"
 
-test-all: test test-slow
+test-clients: .venv/dev
+	$(BIN)/python -m pytest -q -m clients
+
+test-all: test test-slow test-clients
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -1,0 +1,81 @@
+"""What every client's tests stand on: two brokers, names that no other test uses, toolchains or a reason to skip."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from brokers import NAMES, Broker, Brokers  # noqa: E402
+from toolchains import Missing  # noqa: E402
+
+TEST_SECONDS = 60
+IN_CI = os.environ.get("CI") == "true"
+
+_numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real processes: slow, apart from the other slow ones, and timed without the start of what they need."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("slow")
+            item.add_marker("clients")
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failure shows what the broker said."""
+    report: Any = yield
+    broker = getattr(item, "funcargs", {}).get("broker")
+    if report.failed and isinstance(broker, Broker):
+        report.sections.append((f"log of {broker.name}", broker.said()))
+    return report
+
+
+def leave(reason: str) -> NoReturn:
+    """Skip; where everything must be there, fail."""
+    if IN_CI:
+        pytest.fail(f"CI has to run this: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    running = Brokers(tmp_path_factory.mktemp("brokers"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session", params=NAMES)
+def broker_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def broker(brokers: Brokers, broker_name: str) -> Iterator[Broker]:
+    """Each broker in turn. It has to outlive the test."""
+    try:
+        running = brokers.get(broker_name)
+    except Missing as why:
+        leave(str(why))
+    yield running
+    assert running.process.poll() is None, "the broker died"
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Makes names for topics, groups and transactions: readable in a log, and nobody else's."""
+    test = re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[:60].strip("-")
+    return lambda what: f"{what}-{next(_numbers)}-{test}"

@@ -1,0 +1,17 @@
+"""Where Streamflow's broker answers otherwise than Apache Kafka, on purpose: one table, which the docs page shows.
+
+A test that meets such a difference asks `differs(broker, NAME)` and asserts what each of the two does. There is no
+other way to excuse one: what isn't in the table is a bug.
+"""
+
+from __future__ import annotations
+
+from brokers import Broker
+
+DIFFERENCES: dict[str, str] = {}
+"""What is different, by a short name: what Apache Kafka does, what Streamflow does, and why."""
+
+
+def differs(broker: Broker, name: str) -> bool:
+    """Whether this broker shows that difference. Raises: KeyError for one the table doesn't tell."""
+    return bool(DIFFERENCES[name]) and broker.name == "streamflow"
