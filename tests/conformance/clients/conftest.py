@@ -79,3 +79,8 @@ def name(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Makes names for topics, groups and transactions: readable in a log, and nobody else's."""
     test = re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[:60].strip("-")
     return lambda what: f"{what}-{next(_numbers)}-{test}"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
