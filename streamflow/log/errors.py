@@ -53,15 +53,55 @@ class StorageFailedError(LogError):
 
 
 class ProducerFencedError(LogError):
-    """A newer writer with the same transactional id has taken over."""
+    """A newer writer with the same transactional id has taken over. Kafka: PRODUCER_FENCED (90), or
+    INVALID_PRODUCER_EPOCH (47) for requests of versions that don't know it (KIP-588)."""
+
+
+class InvalidProducerEpochError(ProducerFencedError):
+    """A batch of an epoch that is over. Kafka: INVALID_PRODUCER_EPOCH (47)."""
+
+
+class InvalidProducerIdMappingError(ProducerFencedError):
+    """A producer id that isn't the transactional id's (any more). Kafka: INVALID_PRODUCER_ID_MAPPING (49)."""
 
 
 class OutOfOrderSequenceError(LogError):
-    """An idempotent producer left a gap: a batch before this one never arrived."""
+    """An idempotent producer left a gap: a batch before this one never arrived. Kafka: OUT_OF_ORDER_SEQUENCE_NUMBER
+    (45)."""
+
+
+class DuplicateSequenceError(OutOfOrderSequenceError):
+    """A batch that was appended so long ago that nobody knows where. Kafka: DUPLICATE_SEQUENCE_NUMBER (46)."""
 
 
 class TransactionError(LogError):
-    """A call that the transaction's state doesn't allow."""
+    """A call that the transaction's state doesn't allow. Kafka: INVALID_TXN_STATE (48)."""
+
+
+class PartitionNotAddedError(TransactionError):
+    """A transactional batch to a partition that isn't part of its producer's transaction (KIP-890). Kafka:
+    TRANSACTION_ABORTABLE (120) where the request's version knows it (Produce 11, TxnOffsetCommit 4,
+    AddPartitionsToTxn 5), else INVALID_TXN_STATE (48)."""
+
+
+class ConcurrentTransactionsError(TransactionError):
+    """The transaction before is still being ended: try again. Kafka: CONCURRENT_TRANSACTIONS (51)."""
+
+
+class InvalidTransactionTimeoutError(LogError):
+    """A time-out that isn't above 0 or is above `transaction.max.timeout.ms`. Kafka: INVALID_TRANSACTION_TIMEOUT (50)."""
+
+
+class TransactionalIdNotFoundError(LogError):
+    """A transactional id nothing is known of. Kafka: TRANSACTIONAL_ID_NOT_FOUND (105)."""
+
+
+class CoordinatorFencedError(LogError):
+    """A marker of a coordinator that another has replaced. Kafka: TRANSACTION_COORDINATOR_FENCED (52)."""
+
+
+class InvalidPatternError(LogError):
+    """A regular expression that isn't one. Kafka: INVALID_REGULAR_EXPRESSION (128)."""
 
 
 class RecordTooLargeError(LogError):
@@ -70,3 +110,8 @@ class RecordTooLargeError(LogError):
 
 class UnsupportedCompressionError(LogError):
     """A codec whose library isn't installed, or that isn't one of Kafka's five."""
+
+
+class MalformedError(LogError):
+    """A frame that isn't a request we know how to read: its connection is closed, for nothing after it can be
+    trusted to begin where it seems to."""

@@ -60,7 +60,10 @@ TESTED_WITH = {
         "log/controller/configs.py", "log/controller/image.py", "log/controller/placement.py",
         "log/controller/records.py",
     },
-    "unit/log/coordinators/test_transactions.py": {"log/coordinators/events.py", "log/coordinators/records.py"},
+    "unit/log/coordinators/test_offsets.py": {"log/coordinators/records.py"},
+    "unit/log/coordinators/test_transactions.py": {
+        f"log/coordinators/{part}.py" for part in ("events", "transaction", "transaction_recovery")
+    },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
     # Real processes: a worker with its sources and sinks; the command as a user types it.
     "integration/test_flights.py": {"worker/drains.py", "worker/feeds.py"},

@@ -1,7 +1,8 @@
 """What happens to the transaction coordinator, and what it orders.
 
 Effects are done in order, each before the next. Whoever does them reports `Persisted` or `PersistFailed` after a
-`Persist`, and `MarkersWritten` after a `WriteMarkers`; events of one transactional id never overlap.
+`Persist`, `MarkersWritten` after a `WriteMarkers`, `Forgotten` after a `Forget`; events of one transactional id never
+overlap.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamflow.event import TopicPartition
-from streamflow.log.coordinators.records import TransactionValue
+from streamflow.log.coordinators.transaction_records import TransactionValue, TransactionVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,14 @@ class ProducerSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initialise:
-    """A producer opens under the id. `spare_producer_id` is one never used, for an id that needs one."""
+    """A producer opens under the id. `spare_producer_id` is one never used, for an id that needs one; `expected` is the
+    producer id and epoch it has, where it opens again as itself (KIP-360)."""
 
     transactional_id: str
     timeout_ms: int
     spare_producer_id: int
+    version: TransactionVersion = TransactionVersion.EMBEDDED
+    expected: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ class AddPartitions:
 
     session: ProducerSession
     partitions: frozenset[TopicPartition]
+    version: TransactionVersion = TransactionVersion.EMBEDDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +50,22 @@ class End:
     session: ProducerSession
     commit: bool
     spare_producer_id: int
+    version: TransactionVersion = TransactionVersion.EMBEDDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expire:
-    """The transaction's time may be up."""
+    """The transaction's time may be up, or its markers couldn't be written before."""
 
     transactional_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """Nothing was heard of the id for long: it is forgotten if that was before `before_ms`."""
+
+    transactional_id: str
+    before_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +82,11 @@ class PersistFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkersWritten:
+    transactional_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
     transactional_id: str
 
 
@@ -99,11 +118,18 @@ class WriteMarkers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Nothing is known of the id from now on."""
+
+    transactional_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The answer to `Initialise`, and to a commit: who the producer is from now on."""
+    """The answer to `Initialise`, and to an end that bumps the epoch: who the producer is from now on."""
 
     session: ProducerSession
 
 
-Event = Initialise | AddPartitions | End | Expire | Persisted | PersistFailed | MarkersWritten
-Effect = Flush | Persist | WriteMarkers | Opened
+Event = Initialise | AddPartitions | End | Expire | Retire | Persisted | PersistFailed | MarkersWritten | Forgotten
+Effect = Flush | Persist | WriteMarkers | Forget | Opened

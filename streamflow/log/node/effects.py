@@ -17,16 +17,19 @@ from streamflow.log.coordinators.events import (
     Effect,
     Event,
     Flush,
+    Forget,
+    Forgotten,
     MarkersWritten,
     Opened,
     Persist,
     Persisted,
     PersistFailed,
     ProducerSession,
+    Retire,
     WriteMarkers,
 )
 from streamflow.log.coordinators.offsets import GroupOffsets
-from streamflow.log.coordinators.records import encode_transaction_key, encode_transaction_value
+from streamflow.log.coordinators.transaction_records import encode_transaction_key, encode_transaction_value
 from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.node.flusher import Flusher
 from streamflow.log.node.replica import Replica
@@ -68,7 +71,7 @@ class TransactionEffects:
             try:
                 await self.do(effect)
             except Exception:
-                if isinstance(effect, Flush | Persist):
+                if isinstance(effect, Flush | Persist) and not isinstance(event, Retire):
                     self._coordinator.step(PersistFailed(transactional_id=transactional_id), self._now_ms())
                 raise
             match effect:
@@ -78,29 +81,44 @@ class TransactionEffects:
                 case WriteMarkers():
                     answer = MarkersWritten(transactional_id=transactional_id)
                     todo.extend(self._coordinator.step(answer, self._now_ms()))
+                case Forget():
+                    self._coordinator.step(Forgotten(transactional_id=transactional_id), self._now_ms())
                 case Opened():
                     opened = effect.session
         return opened
+
+    @property
+    def coordinator_epoch(self) -> int:
+        """Which coordinator writes a marker: the one that leads the journal."""
+        journal = self._replicas.get(JOURNAL)
+        return 0 if journal is None else journal.leader.leader_epoch
 
     async def do(self, effect: Effect) -> None:
         match effect:
             case Flush():
                 await self._flush(self._replicas[w] for w in effect.partitions if w in self._replicas)
             case Persist():
-                row = (encode_transaction_key(effect.transactional_id), encode_transaction_value(effect.value))
-                journal = self._replicas[JOURNAL]
-                journal.append(row_batches([row], self._now_ms()), self._now_ms())
+                journal = self._write(effect.transactional_id, encode_transaction_value(effect.value))
                 if effect.durable:
                     await self._flush([journal])
+            case Forget():
+                self._write(effect.transactional_id, None)
             case WriteMarkers():
                 # Without awaiting in between: nobody reads one partition's part of it before the others'.
                 marked = self._mark(effect)
                 await self._flush(r for r in marked if r.high_watermark < r.leader.end)
 
+    def _write(self, transactional_id: str, value: bytes | None) -> Replica:
+        journal, now_ms = self._replicas[JOURNAL], self._now_ms()
+        journal.append(row_batches([(encode_transaction_key(transactional_id), value)], now_ms), now_ms)
+        return journal
+
     def _mark(self, effect: WriteMarkers) -> list[Replica]:
         now_ms = self._now_ms()
         producer = Producer(effect.producer_id, effect.producer_epoch, -1, True)
-        marker = build_marker(commit=effect.commit, timestamp=now_ms, producer=producer)
+        marker = build_marker(
+            commit=effect.commit, timestamp=now_ms, producer=producer, coordinator_epoch=self.coordinator_epoch
+        )
         marked: list[Replica] = []
         for where in sorted(effect.partitions):
             replica = self._replicas.get(where)

@@ -21,13 +21,14 @@ from streamflow.log.coordinators.events import (
     ProducerSession,
     WriteMarkers,
 )
-from streamflow.log.coordinators.records import (
+from streamflow.log.coordinators.transaction import EPOCH_MAX
+from streamflow.log.coordinators.transaction_records import (
     TransactionStatus,
     decode_transaction_value,
     encode_transaction_key,
     encode_transaction_value,
 )
-from streamflow.log.coordinators.transactions import EPOCH_MAX, TransactionCoordinator
+from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.errors import ProducerFencedError, TransactionError
 
 A, B = TopicPartition("a", 0), TopicPartition("b", 1)
