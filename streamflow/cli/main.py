@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,6 +57,26 @@ def worker(
     from streamflow.cli.worker import run
 
     run(path, log, until_end=until_end)
+
+
+@app.command()
+def broker(
+    data: Annotated[Path, typer.Option("--data", help="The directory of the log; made if it isn't there.")],
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")] = (
+        "127.0.0.1:9092"
+    ),
+    advertise: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where clients reach the broker, if not at --listen.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings, as a TOML file.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; wins over the file's.")
+    ] = None,
+) -> None:
+    """Serve a log to Kafka's clients. Ctrl-C answers what was asked and closes the log."""
+    from streamflow.cli.broker import Addresses, run
+
+    run(data, Addresses(listen, advertise), config, settings or [])
 
 
 @app.command()

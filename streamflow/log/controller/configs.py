@@ -21,18 +21,22 @@ class Setting:
 
     field: str
     name: str
-    default: int | str
+    default: bool | int | str
     unit: str
     reason: str
     least: int = 0
     most: int = INT64_MAX
     choices: tuple[str, ...] = ()
 
-    def parse(self, text: str) -> int | str:
+    def parse(self, text: str) -> bool | int | str:
         """The value `text` means.
 
         Raises: ConfigError when it means none.
         """
+        if isinstance(self.default, bool):
+            if text.lower() not in ("true", "false"):
+                raise ConfigError(f"{self.name} is '{text}'; it must be true or false")
+            return text.lower() == "true"
         if isinstance(self.default, str):
             if text not in self.choices:
                 raise ConfigError(f"{self.name} is '{text}'; it must be one of: {', '.join(self.choices)}")
@@ -46,14 +50,14 @@ class Setting:
         return number
 
 
-def parse_all(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, int | str]:
+def parse_all(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, bool | int | str]:
     """Every setting's value by field: the given one (by field or by Kafka's name), else the default.
 
     Raises: ConfigError for a name that isn't known, with the nearest that is, and for a value that can't be.
     """
     table = list(settings)
     known = {s.name: s for s in table} | {s.field: s for s in table}
-    values: dict[str, int | str] = {s.field: s.default for s in table}
+    values: dict[str, bool | int | str] = {s.field: s.default for s in table}
     for name, text in given.items():
         setting = known.get(name)
         if setting is None:

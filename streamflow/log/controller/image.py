@@ -36,6 +36,7 @@ class MetadataImage:
     """Invariant: `topics` and `topics_by_id` hold the same topics; `removed` none of them."""
 
     def __init__(self) -> None:
+        self.cluster_id = ""
         self.topics: dict[str, TopicImage] = {}
         self.topics_by_id: dict[bytes, TopicImage] = {}
         self.removed: set[bytes] = set()
@@ -49,6 +50,8 @@ class MetadataImage:
         match record:
             case r.RegisterBroker():
                 self._register(record)
+            case r.Cluster():
+                self.cluster_id = record.cluster_id
             case r.Topic():
                 topic = TopicImage(record.name, record.topic_id)
                 self.topics[record.name] = self.topics_by_id[record.topic_id] = topic

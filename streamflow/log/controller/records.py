@@ -22,6 +22,12 @@ class RegisterBroker(MetadataRecord, frozen=True, kw_only=True):
     broker_epoch: int
 
 
+class Cluster(MetadataRecord, frozen=True, kw_only=True):
+    """The cluster's name for itself: 16 random bytes in URL-safe base64, as Kafka's. Written once."""
+
+    cluster_id: str
+
+
 class Topic(MetadataRecord, frozen=True, kw_only=True):
     name: str
     topic_id: bytes
@@ -67,7 +73,7 @@ class ProducerIds(MetadataRecord, frozen=True, kw_only=True):
     next_producer_id: int
 
 
-AnyRecord = RegisterBroker | Topic | Partition | PartitionChange | TopicConfig | RemoveTopic | ProducerIds
+AnyRecord = RegisterBroker | Cluster | Topic | Partition | PartitionChange | TopicConfig | RemoveTopic | ProducerIds
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(AnyRecord).decode

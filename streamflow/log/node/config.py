@@ -73,6 +73,39 @@ NODE_SETTINGS = (
         reason="offsets and transactions are rewritten as their newest values when their topics reach this",
     ),
     Setting(
+        field="auto_create_topics",
+        name="auto.create.topics.enable",
+        default=True,
+        unit="",
+        reason="as Kafka: a client that asks for a topic by name gets one",
+    ),
+    Setting(
+        field="num_partitions",
+        name="num.partitions",
+        default=1,
+        unit="partitions",
+        least=1,
+        most=10_000,
+        reason="as Kafka: of topics that are created on the way, or without a count",
+    ),
+    Setting(
+        field="fetch_bytes_max",
+        name="fetch.max.bytes",
+        default=55 << 20,
+        unit="bytes",
+        least=1024,
+        most=2**31 - 1,
+        reason="as Kafka: what an answer to a fetch holds at most, whatever the client asks for",
+    ),
+    Setting(
+        field="connections_max_idle_ms",
+        name="connections.max.idle.ms",
+        default=600_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka: a connection that sends nothing for so long is closed",
+    ),
+    Setting(
         field="ballast_bytes",
         name="ballast.bytes",
         default=1 << 20,
@@ -93,6 +126,10 @@ class NodeConfig:
     retention_check_interval_ms: int
     transaction_timeout_ms: int
     internal_log_bytes: int
+    auto_create_topics: bool
+    num_partitions: int
+    fetch_bytes_max: int
+    connections_max_idle_ms: int
     ballast_bytes: int
 
     @classmethod

@@ -6,7 +6,8 @@ hangs on it. This node leads it alone, in the epoch it elected itself for; the e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
@@ -28,6 +29,7 @@ METADATA_ID = UUID(int=1)
 """As Kafka's `Uuid.METADATA_TOPIC_ID`."""
 PATH = "metadata"
 BATCH_BYTES_MAX = 64 << 20
+CLUSTER_ID_BYTES = 16
 
 
 class MetadataLog:
@@ -70,6 +72,12 @@ class MetadataLog:
         )
         self._files.replace(f"quorum-state.{elected.copy}", encode(elected))
         self.leader_epoch = elected.leader_epoch
+
+    def name_cluster(self, random_bytes: Callable[[int], bytes], now_ms: int) -> None:
+        """Gives the cluster its id, unless it has one. Blocks."""
+        if not self.image.cluster_id:
+            name = urlsafe_b64encode(random_bytes(CLUSTER_ID_BYTES)).rstrip(b"=").decode()
+            self.append([r.Cluster(cluster_id=name)], now_ms)
 
     def write(self, records: Sequence[r.AnyRecord], now_ms: int) -> None:
         """Makes the records durable, all or none. Blocks; whoever calls applies them to the image then."""

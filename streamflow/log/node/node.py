@@ -19,16 +19,17 @@ from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.checkpoint import read_points, write_points
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.effects import TransactionEffects
-from streamflow.log.node.fetch import DECODED_BYTES_MAX
 from streamflow.log.node.flusher import Blocking, Flusher
 from streamflow.log.node.groups import Groups
 from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
 from streamflow.log.node.producer import TransactionalProducer
+from streamflow.log.node.replica import Replica
+from streamflow.log.node.times import first_record_since
 from streamflow.log.node.topics import Topics
 from streamflow.log.node.transactions import Transactions
-from streamflow.log.records import decode
 from streamflow.log.storage.files import Files
+from streamflow.log.storage.partition import AppendInfo
 
 log = structlog.get_logger("streamflow.log")
 
@@ -81,7 +82,8 @@ class Node:
             timeout_ms=config.transaction_timeout_ms,
             now_ms=now_ms,
         )
-        self._durable = durable
+        self.durable = durable
+        """Whether what is acknowledged survives a power cut (`flush=commit`)."""
         self._ticking = False
         self._points: dict[str, int] = {}
         self._flush_at = self._retention_at = self._checkpoint_at = now_ms()
@@ -123,6 +125,7 @@ class Node:
             return cls(world, config, metadata)
 
         def load() -> None:
+            node.topics.metadata.name_cluster(world.random_bytes, world.now_ms())
             node.topics.open(points, clean=clean)
             for where in accept_loss:
                 node.accept_loss(where)
@@ -148,11 +151,17 @@ class Node:
         Returns: the offset of the first record. Raises: UnknownTopicError, LogError.
         """
         replica = self.topics.find(where)
-        info = replica.append(data, self.now_ms())
-        self._appended_bytes += len(data)
-        if self._durable:
+        info = self.append_batches(replica, data)
+        if self.durable:
             await self.flusher.flush((replica,))
         return info.base_offset
+
+    def append_batches(self, replica: Replica, data: bytes | bytearray | memoryview) -> AppendInfo:
+        """Appends; when appends are to be `durable`, it is the caller who has it flushed. Raises: LogError."""
+        self.flusher.check()
+        info = replica.append(data, self.now_ms())
+        self._appended_bytes += len(data)
+        return info
 
     async def producer(self, transactional_id: str, *, codec: int) -> TransactionalProducer:
         """A transactional producer; it fences the one before it under the same id."""
@@ -166,13 +175,8 @@ class Node:
         """
         replica = self.topics.find(where)
         end = replica.last_stable_offset
-        found = replica.log.offset_for_timestamp(timestamp_ms, end)
-        if found is None:
-            return end
-        (view, *_) = replica.log.read(found[0], 1, up_to=end)
-        columns = decode(view, DECODED_BYTES_MAX)
-        first = next(o for o, t in zip(columns.offsets, columns.timestamps, strict=True) if t >= timestamp_ms)
-        return max(first, replica.log.log_start_offset)
+        found = first_record_since(replica.log, timestamp_ms, end)
+        return end if found is None else found[0]
 
     def delete_records(self, where: TopicPartition, before: int) -> None:
         """Raises: UnknownTopicError, OffsetOutOfRangeError for an offset above the high watermark."""

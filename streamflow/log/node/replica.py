@@ -39,7 +39,7 @@ class Replica:
     def unflushed(self) -> bool:
         return self.leader.flushed < self.leader.end
 
-    def append(self, batches: bytes | bytearray, now_ms: int, *, repaired: bool = False) -> AppendInfo:
+    def append(self, batches: bytes | bytearray | memoryview, now_ms: int, *, repaired: bool = False) -> AppendInfo:
         """Appends, without making durable. See `Appended` for `repaired`."""
         info = self._ballast.lend(
             lambda: self.log.append(batches, leader_epoch=self.leader.leader_epoch, now_ms=now_ms),

@@ -167,6 +167,11 @@ class PartitionLog:
         return sum(s.size for s in self._segments)
 
     @property
+    def max_timestamp(self) -> int:
+        """The newest record's; -1 when none is known."""
+        return max(s.max_timestamp for s in self._segments)
+
+    @property
     def segment_count(self) -> int:
         return len(self._segments)
 

@@ -1,0 +1,75 @@
+"""`streamflow broker`: one node, behind a socket."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from streamflow.cli.logs import configure
+from streamflow.errors import ConfigError
+from streamflow.log.node.config import NodeConfig
+from streamflow.log.server.broker import Address
+from streamflow.log.server.listener import run_broker
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """As given: HOST:PORT."""
+
+    listen: str
+    advertise: str | None
+
+
+def run(data: Path, addresses: Addresses, file: Path | None, settings: list[str]) -> None:
+    """Raises: StreamflowError saying what keeps the broker from serving."""
+    listen = parse_address(addresses.listen)
+    advertise = None if addresses.advertise is None else parse_address(addresses.advertise)
+    config = NodeConfig.parse({**_from_file(file), **dict(map(_split, settings))})
+    configure()
+    anyio.run(lambda: run_broker(data.expanduser(), config, listen=listen, advertise=advertise, now_ms=_now_ms))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def parse_address(text: str) -> Address:
+    """Raises: ConfigError for what isn't HOST:PORT."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"'{text}' isn't an address; write HOST:PORT, for example 127.0.0.1:9092")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _split(setting: str) -> tuple[str, str]:
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {setting}: write KEY=VALUE, for example --set num.partitions=4")
+    return key.strip(), value.strip()
+
+
+def _from_file(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        with path.open("rb") as file:
+            return dict(_flat(tomllib.load(file), ""))
+    except OSError as error:
+        raise ConfigError(f"can't read the settings in {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} isn't TOML: {error}") from error
+
+
+def _flat(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+    """`log.flush = "os"` and `[log] flush = "os"` are the same in TOML."""
+    for key, value in table.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, dict):
+            yield from _flat(value, name)
+        else:
+            yield name, str(value).lower() if isinstance(value, bool) else str(value)

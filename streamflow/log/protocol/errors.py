@@ -1,0 +1,35 @@
+"""Kafka's error codes, and which of our failures is which of them."""
+
+from __future__ import annotations
+
+from kio.schema.errors import ErrorCode
+
+from streamflow.errors import ConfigError, StreamflowError, UnknownTopicError
+from streamflow.log import errors as e
+
+__all__ = ["CODES", "ErrorCode", "code_of"]
+
+
+CODES: dict[type[StreamflowError], ErrorCode] = {
+    UnknownTopicError: ErrorCode.unknown_topic_or_partition,
+    ConfigError: ErrorCode.invalid_config,
+    e.TopicExistsError: ErrorCode.topic_already_exists,
+    e.InvalidTopicError: ErrorCode.invalid_topic_exception,
+    e.OffsetOutOfRangeError: ErrorCode.offset_out_of_range,
+    e.CorruptBatchError: ErrorCode.corrupt_message,
+    e.UnsupportedCompressionError: ErrorCode.unsupported_compression_type,
+    e.RecordTooLargeError: ErrorCode.message_too_large,
+    e.ProducerFencedError: ErrorCode.invalid_producer_epoch,
+    e.OutOfOrderSequenceError: ErrorCode.out_of_order_sequence_number,
+    e.TransactionError: ErrorCode.invalid_txn_state,
+    e.StorageFullError: ErrorCode.kafka_storage_error,
+    e.StorageFailedError: ErrorCode.kafka_storage_error,
+}
+
+
+def code_of(error: StreamflowError) -> ErrorCode:
+    """The code that tells a client of the failure; `unknown_server_error` for what clients can't know."""
+    for kind in type(error).__mro__:
+        if kind in CODES:
+            return CODES[kind]
+    return ErrorCode.unknown_server_error

@@ -1,0 +1,73 @@
+"""Which APIs are served, and in which versions. PURE.
+
+Promises: what isn't served isn't here, so it isn't advertised: a client takes what is listed at its word and leaves the
+path it would have gone without. The versions are Apache Kafka 4.4's (`clients/…/message/*Request.json`), as far as the
+handler's head says that they are done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FRAME_BYTES_MAX = 8 << 20
+"""Of any request but those below: a group of 1,000 members over 100,000 partitions fits."""
+PRODUCE_BYTES_MAX = 100 << 20
+"""`socket.request.max.bytes`, as Kafka."""
+FIRST_FRAME_BYTES_MAX = 64 << 10
+"""Of a connection that hasn't yet sent one good request: who it is isn't known, and what begins a conversation is
+short (Kafka's limit before authentication: 512 KiB)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Args:
+    name: as in `messages` and `server.handlers`.
+    lowest: the lowest version served; `listed` the lowest advertised, where that differs.
+    flexible: the first version with compact lengths and tags (KIP-482).
+    """
+
+    key: int
+    name: str
+    lowest: int
+    highest: int
+    flexible: int
+    listed: int | None = None
+    bytes_max: int = FRAME_BYTES_MAX
+
+    @property
+    def advertised(self) -> tuple[int, int]:
+        return self.lowest if self.listed is None else self.listed, self.highest
+
+    def serves(self, version: int) -> bool:
+        return self.lowest <= version <= self.highest
+
+
+_TABLE = (
+    # Kafka serves 3 and up and lists 0: librdkafka before 2.11.1 derives from the minimum whether the broker can
+    # compress, and stops compressing without a word (KAFKA-18659).
+    Api(key=0, name="produce", lowest=3, highest=11, flexible=9, listed=0, bytes_max=PRODUCE_BYTES_MAX),
+    Api(key=1, name="fetch", lowest=4, highest=16, flexible=12),
+    Api(key=2, name="list_offsets", lowest=1, highest=9, flexible=6),
+    Api(key=3, name="metadata", lowest=0, highest=13, flexible=9),
+    Api(key=18, name="api_versions", lowest=0, highest=4, flexible=3),
+    Api(key=23, name="offset_for_leader_epoch", lowest=2, highest=4, flexible=4),
+    Api(key=60, name="describe_cluster", lowest=0, highest=2, flexible=0),
+)
+
+APIS: dict[int, Api] = {api.key: api for api in _TABLE}
+"""By key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """What clients turn on when it is finalized at a `level` (KIP-584); 0 is off."""
+
+    name: str
+    lowest: int
+    highest: int
+    level: int
+
+
+FEATURES: tuple[Feature, ...] = (Feature(name="metadata.version", lowest=7, highest=25, level=25),)
+"""Listed when they work: `transaction.version` 2 turns clients to KIP-890's second part, `group.version` 1 to
+KIP-848."""

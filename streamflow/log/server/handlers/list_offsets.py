@@ -1,0 +1,89 @@
+"""ListOffsets 1–9: offsets by time, and by the times that mean a place: earliest, latest, the newest record's.
+
+Nothing is tiered, so that the earliest local offset (-4) is the earliest, and the latest tiered one (-5) is none. The
+latest is the last stable offset for who reads committed records only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from streamflow.log.errors import LogError
+from streamflow.log.node.replica import Replica
+from streamflow.log.node.times import first_record_since, newest_record
+from streamflow.log.protocol.errors import ErrorCode, code_of
+from streamflow.log.protocol.messages import list_offsets_request, list_offsets_response
+from streamflow.log.server.broker import Context
+
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
+READ_COMMITTED = 1
+SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9}
+"""The version from which a time means a place."""
+
+Partition = list_offsets_response.ListOffsetsPartitionResponse
+
+
+async def handle(
+    context: Context, request: list_offsets_request.ListOffsetsRequest
+) -> list_offsets_response.ListOffsetsResponse:
+    asked = Counter((t.name, p.partition_index) for t in request.topics for p in t.partitions)
+    committed = request.isolation_level == READ_COMMITTED
+    return list_offsets_response.ListOffsetsResponse(
+        topics=[
+            list_offsets_response.ListOffsetsTopicResponse(
+                name=topic.name,
+                partitions=[
+                    _invalid(p.partition_index)
+                    if asked[topic.name, p.partition_index] > 1
+                    else _answer(context, topic.name, p, committed=committed)
+                    for p in topic.partitions
+                ],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _invalid(index: int) -> list_offsets_response.ListOffsetsPartitionResponse:
+    """For a partition that is asked for twice."""
+    return Partition(partition_index=index, error_code=ErrorCode.invalid_request)
+
+
+def _answer(
+    context: Context, name: str, wanted: list_offsets_request.ListOffsetsPartition, *, committed: bool
+) -> list_offsets_response.ListOffsetsPartitionResponse:
+    answer = Partition(partition_index=wanted.partition_index)
+    topic = context.broker.topic(name)
+    replica = None if topic is None else context.broker.replica(topic, wanted.partition_index)
+    if replica is None:
+        answer.error_code = ErrorCode.unknown_topic_or_partition
+        return answer
+    answer.error_code = context.broker.stale_epoch(replica, wanted.current_leader_epoch)
+    if answer.error_code != ErrorCode.none:
+        return answer
+    if context.version < SINCE.get(wanted.timestamp, 0) or wanted.timestamp < LATEST_TIERED:
+        answer.error_code = ErrorCode.unsupported_version
+        return answer
+    try:
+        answer.timestamp, answer.offset, answer.leader_epoch = find(replica, wanted.timestamp, committed=committed)
+    except LogError as error:
+        answer.error_code = code_of(error)
+    return answer
+
+
+def find(replica: Replica, timestamp_ms: int, *, committed: bool) -> tuple[int, int, int]:
+    """Timestamp, offset and leader epoch; -1 each where there is no such record."""
+    log = replica.log
+    end = replica.last_stable_offset if committed else replica.high_watermark
+    match timestamp_ms:
+        case -1:
+            return -1, end, replica.leader.leader_epoch
+        case -2 | -4:
+            return -1, log.log_start_offset, log.epochs.epoch_of(log.log_start_offset)
+        case -5:
+            return -1, -1, -1
+        case -3:
+            found = newest_record(log, end)
+        case _:
+            found = first_record_since(log, timestamp_ms, end)
+    return (-1, -1, -1) if found is None else (found[1], found[0], log.epochs.epoch_of(found[0]))

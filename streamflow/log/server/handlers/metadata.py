@@ -1,0 +1,86 @@
+"""Metadata 0–13: the brokers, and topics with their partitions; topics are created on the way if that is on.
+
+Not done: authorized operations (there are no rules yet who may do what).
+"""
+
+from __future__ import annotations
+
+from streamflow.errors import StreamflowError
+from streamflow.log.controller.image import TopicImage
+from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic
+from streamflow.log.errors import TopicExistsError
+from streamflow.log.protocol.errors import ErrorCode, code_of
+from streamflow.log.protocol.messages import metadata_request, metadata_response
+from streamflow.log.server.broker import NO_ID, Broker, Context
+
+ERROR = metadata_response.MetadataResponseTopic
+
+
+async def handle(context: Context, request: metadata_request.MetadataRequest) -> metadata_response.MetadataResponse:
+    broker = context.broker
+    wanted = request.topics
+    if wanted is None or (context.version == 0 and not wanted):
+        topics = [_topic(broker, t) for t in broker.node.topics.metadata.image.topics.values()]
+    else:
+        create = request.allow_auto_topic_creation and broker.node.config.auto_create_topics
+        topics = [await _asked(context, t.name, t.topic_id, create=create) for t in wanted]
+    return metadata_response.MetadataResponse(
+        brokers=[
+            metadata_response.MetadataResponseBroker(
+                node_id=broker.node_id, host=broker.advertised.host, port=broker.advertised.port
+            )
+        ],
+        cluster_id=broker.cluster_id,
+        controller_id=broker.node_id,
+        topics=topics,
+    )
+
+
+async def _asked(
+    context: Context, name: str | None, topic_id: bytes, *, create: bool
+) -> metadata_response.MetadataResponseTopic:
+    broker = context.broker
+    if topic_id != NO_ID:
+        topic = broker.topic("", topic_id)
+        if topic is None:
+            return ERROR(name=None, topic_id=topic_id, error_code=ErrorCode.unknown_topic_id)
+        return _topic(broker, topic)
+    name = name or ""
+    topic = broker.topic(name)
+    if topic is None and create:
+        try:
+            await _create(broker, name)
+        except TopicExistsError:
+            pass  # Somebody else was quicker.
+        except StreamflowError as error:
+            return ERROR(name=name, error_code=code_of(error))
+        topic = broker.topic(name)
+    if topic is None:
+        return ERROR(name=name, error_code=ErrorCode.unknown_topic_or_partition)
+    return _topic(broker, topic)
+
+
+async def _create(broker: Broker, name: str) -> None:
+    topics = broker.node.topics
+    if name in INTERNAL_TOPICS:
+        await topics.ensure_internal(name)
+    else:
+        await topics.create(NewTopic(name=name, partitions=broker.node.config.num_partitions))
+
+
+def _topic(broker: Broker, topic: TopicImage) -> metadata_response.MetadataResponseTopic:
+    return metadata_response.MetadataResponseTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.name in INTERNAL_TOPICS,
+        partitions=[
+            metadata_response.MetadataResponsePartition(
+                partition_index=number,
+                leader_id=p.leader,
+                leader_epoch=p.leader_epoch,
+                replica_nodes=list(p.replicas),
+                isr_nodes=list(p.isr),
+            )
+            for number, p in enumerate(topic.partitions)
+        ],
+    )

@@ -1,0 +1,108 @@
+"""Produce 3–11: batches are checked by their header and checksum, given their offsets, and appended unopened.
+
+Versions 0–2 are listed and refused (see `versions`). Requests of a connection are appended in their order; each is
+answered once its records are as durable as the flush policy says, and those behind it don't wait for that (KIP-98 lets
+a producer have five in flight).
+"""
+
+from __future__ import annotations
+
+from streamflow.errors import StreamflowError
+from streamflow.log.errors import CorruptBatchError, StorageFailedError
+from streamflow.log.node.replica import Replica
+from streamflow.log.protocol.errors import ErrorCode, code_of
+from streamflow.log.protocol.messages import produce_request, produce_response
+from streamflow.log.records import parse_header
+from streamflow.log.server.broker import NO_ID, Answer, CloseConnectionError, Context, Later
+
+Partition = produce_response.PartitionProduceResponse
+ACKS = (-1, 0, 1)
+
+
+async def handle(context: Context, request: produce_request.ProduceRequest) -> Answer:
+    appended: list[Replica] = []
+    response = produce_response.ProduceResponse(
+        responses=[
+            produce_response.TopicProduceResponse(
+                name=topic.name,
+                topic_id=topic.topic_id,
+                partition_responses=[
+                    _append(context, request.acks, topic, data, appended) for data in topic.partition_data
+                ],
+            )
+            for topic in request.topic_data
+        ]
+    )
+    if request.acks == 0:
+        return _unanswered(response)
+    if not appended or not context.node.durable:
+        return response
+
+    async def durable() -> produce_response.ProduceResponse:
+        try:
+            await context.node.flusher.flush(appended)
+        except StorageFailedError as error:
+            for topic in response.responses:
+                for partition in topic.partition_responses:
+                    _refuse(partition, error)
+        return response
+
+    return Later(durable)
+
+
+def _append(
+    context: Context,
+    acks: int,
+    topic: produce_request.TopicProduceData,
+    data: produce_request.PartitionProduceData,
+    appended: list[Replica],
+) -> produce_response.PartitionProduceResponse:
+    answer = Partition(index=data.index, base_offset=-1)
+    image = context.broker.topic(topic.name, topic.topic_id)
+    replica = None if image is None else context.broker.replica(image, data.index)
+    if replica is None:
+        by_id = topic.topic_id != NO_ID and image is None
+        answer.error_code = ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition
+        return answer
+    if acks not in ACKS:
+        answer.error_code = ErrorCode.invalid_required_acks
+        return answer
+    records = data.records
+    assert isinstance(records, memoryview | None), "read from a frame"
+    if not records or parse_size(records) != len(records):
+        answer.error_code = ErrorCode.invalid_record
+        answer.error_message = "a produce request has one record batch for a partition"
+        return answer
+    try:
+        info = context.node.append_batches(replica, records)
+    except StreamflowError as error:
+        _refuse(answer, error)
+        return answer
+    answer.base_offset = info.base_offset
+    answer.log_start_offset = replica.log.log_start_offset
+    if replica.log.config.append_time and not info.duplicate:
+        answer.log_append_time_ms = info.max_timestamp
+    appended.append(replica)
+    return answer
+
+
+def parse_size(records: memoryview) -> int:
+    """Of the first batch."""
+    try:
+        return parse_header(records).size
+    except CorruptBatchError:
+        return len(records)  # The append says what is wrong with it.
+
+
+def _refuse(answer: produce_response.PartitionProduceResponse, error: StreamflowError) -> None:
+    answer.error_code, answer.error_message = code_of(error), str(error)
+    answer.base_offset = answer.log_start_offset = -1
+
+
+def _unanswered(response: produce_response.ProduceResponse) -> None:
+    """Who wants no answer learns of a failure by the end of the connection, as with Kafka."""
+    for topic in response.responses:
+        for partition in topic.partition_responses:
+            if partition.error_code != ErrorCode.none:
+                name = ErrorCode(partition.error_code).name
+                raise CloseConnectionError(f"acks=0, and {topic.name}-{partition.index} answers {name}")
