@@ -243,13 +243,28 @@ def build_marker(*, commit: bool, timestamp: int, producer: Producer, coordinato
     return _assemble(_number(len(body)) + body, attributes, [timestamp], 1, producer, 0)
 
 
-def marker_commits(batch: bytes | memoryview) -> bool:
-    """Whether a control batch is a commit marker. Raises: CorruptBatchError for another kind of control record."""
-    keys = decode(batch, HEADER_BYTES * 4).keys
-    key = keys[0] if keys else None
+class Marker(NamedTuple):
+    """What ends a producer's transaction on a partition says."""
+
+    commits: bool
+    coordinator_epoch: int
+
+
+def read_marker(batch: bytes | memoryview) -> Marker:
+    """Of a control batch. Raises: CorruptBatchError for another kind of control record."""
+    columns = decode(batch, HEADER_BYTES * 4)
+    key = columns.keys[0] if columns.keys else None
+    value = columns.values[0] if columns.values else None
     if key is None or len(key) < 4 or struct.unpack_from(">h", key, 2)[0] not in (0, 1):
         raise CorruptBatchError(f"control record key {key!r} isn't a transaction marker's")
-    return bool(struct.unpack_from(">h", key, 2)[0])
+    if value is None or len(value) < 6:
+        raise CorruptBatchError(f"control record value {value!r} isn't a transaction marker's")
+    return Marker(bool(struct.unpack_from(">h", key, 2)[0]), struct.unpack_from(">i", value, 2)[0])
+
+
+def marker_commits(batch: bytes | memoryview) -> bool:
+    """Whether a control batch is a commit marker. Raises: as `read_marker`."""
+    return read_marker(batch).commits
 
 
 def _sized(data: bytes | None) -> bytes:

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from streamflow.log.epochs import EpochStarts
-from streamflow.log.records import BatchHeader, marker_commits
+from streamflow.log.records import BatchHeader, read_marker
 from streamflow.log.storage.checksummed import unwrap, wrap
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.producers import Producers
@@ -36,8 +36,8 @@ class History:
 
     def learn(self, header: BatchHeader, batch: memoryview) -> None:
         """The batch is the log's newest. Raises: CorruptBatchError for a control record that isn't a marker."""
-        commits = marker_commits(batch) if header.control else None
-        self.producers.appended(header, header.base_offset, commits=commits)
+        marker = read_marker(batch) if header.control else None
+        self.producers.appended(header, header.base_offset, marker=marker)
         self.epochs.assign(header.leader_epoch, header.base_offset)
 
     def save(self, offset: int, active_base: int) -> None:

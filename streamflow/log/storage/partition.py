@@ -27,6 +27,7 @@ from streamflow.log.records import BatchHeader, check_count, check_crc, parse_he
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.history import History
 from streamflow.log.storage.kept import Kept, Quarantine
+from streamflow.log.storage.producers import Producers
 from streamflow.log.storage.recovery import Recovery, quarantine_damage, segment_bases
 from streamflow.log.storage.segment import NO_TIMESTAMP, Damage, Segment, Stored
 
@@ -178,6 +179,11 @@ class PartitionLog:
     @property
     def quarantined(self) -> list[Quarantine]:
         return self._kept.quarantined
+
+    @property
+    def producers(self) -> Producers:
+        """What is known of who wrote here."""
+        return self._history.producers
 
     def last_stable_offset(self, high_watermark: int) -> int:
         """How far committed readers may go: the first open transaction, or the high watermark."""
