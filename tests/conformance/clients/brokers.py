@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchains import Java, java, kafka_jars
+from toolchains import java, kafka_jars
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("streamflow", "kafka")
@@ -124,7 +124,7 @@ def start_streamflow(home: Path) -> Broker:
 
 def start_kafka(home: Path) -> Broker:
     """Apache Kafka in KRaft's combined mode: formatted by its own tool, then started."""
-    runtime, jars = java(), kafka_jars()
+    runtime, jars = java(), f"{kafka_jars()}/*"
     address, controller, data = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}", home / "data"
     places = {
         "listeners": f"PLAINTEXT://{address},CONTROLLER://{controller}",
@@ -135,11 +135,8 @@ def start_kafka(home: Path) -> Broker:
     properties.write_text("".join(f"{k}={v}\n" for k, v in {**SETTINGS, **KAFKA_ONLY, **places}.items()))
     tool = runtime.command(jars, "kafka.tools.StorageTool")
     run([*tool, "format", "--standalone", "-t", "streamflow-conformance", "-c", str(properties)])
-    return launch("kafka", [*broker_jvm(runtime, jars), str(properties)], address, home)
-
-
-def broker_jvm(runtime: Java, jars: Path) -> list[str]:
-    return runtime.command(jars, "kafka.Kafka", "-Xmx512m", "-Dorg.slf4j.simpleLogger.showDateTime=true")
+    broker = runtime.command(jars, "kafka.Kafka", "-Xmx512m", "-Dorg.slf4j.simpleLogger.showDateTime=true")
+    return launch("kafka", [*broker, str(properties)], address, home)
 
 
 def run(command: list[str]) -> None:

@@ -77,7 +77,7 @@ def broker(brokers: Brokers, broker_name: str) -> Iterator[Broker]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Makes names for topics, groups and transactions: readable in a log, and nobody else's."""
-    test = re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[:60].strip("-")
+    test = re.sub(r"[\W_]+", "-", request.node.name.removeprefix("test_"))[:60].strip("-")
     return lambda what: f"{what}-{next(_numbers)}-{test}"
 
 

@@ -35,9 +35,9 @@ class Java:
 
     program: str
 
-    def command(self, jars: Path, main: str, *options: str) -> list[str]:
+    def command(self, class_path: str, main: str, *options: str) -> list[str]:
         """How to run a class. The first compiler alone: these processes live for seconds, on few cores."""
-        return [self.program, "-XX:TieredStopAtLevel=1", "-Xshare:auto", *options, "-cp", f"{jars}/*", main]
+        return [self.program, "-XX:TieredStopAtLevel=1", QUIET_LOGS, *options, "-cp", class_path, main]
 
 
 def found(program: str) -> str:
@@ -108,3 +108,15 @@ def build(command: list[str], cwd: Path) -> None:
         raise Missing(f"{' '.join(command)} took longer than {BUILD_SECONDS} s") from None
     if done.returncode:
         raise Missing(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+@cache
+def java_program(name: str, jars: Path) -> str:
+    """The class path of java/NAME.java, compiled against these jars."""
+    source, compiler = HERE / f"java/{name}.java", found("javac")
+    classes = made(
+        f"{jars.name}-{name}",
+        [source],
+        lambda into: build([compiler, "-Xlint:all", "-cp", f"{jars}/*", "-d", str(into), str(source)], into),
+    )
+    return f"{classes}:{jars}/*"
