@@ -64,6 +64,9 @@ TESTED_WITH = {
     "unit/log/coordinators/test_transactions.py": {
         f"log/coordinators/{part}.py" for part in ("events", "transaction", "transaction_recovery")
     },
+    "unit/log/coordinators/test_classic.py": {
+        f"log/coordinators/{part}.py" for part in ("group_events", "group_states", "joining", "members", "rebalance")
+    },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
     # Real processes: a worker with its sources and sinks; the command as a user types it.
     "integration/test_flights.py": {"worker/drains.py", "worker/feeds.py"},
