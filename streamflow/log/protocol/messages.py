@@ -36,12 +36,12 @@ def __getattr__(name: str) -> SimpleNamespace:
 
 @cache
 def _namespace(api: str, side: Side) -> SimpleNamespace:
-    classes = _classes(api, side)
+    classes = structures(api, side)
     return SimpleNamespace(**{c.__name__: c for c in classes.values()})
 
 
 @cache
-def _classes(api: str, side: Side) -> dict[str, Any]:
+def structures(api: str, side: Side) -> dict[str, Any]:
     """Every structure's class, by the path of field names that leads to it."""
     classes: dict[str, Any] = {}
     _define(merged_schema(api, side), "", classes)
@@ -64,18 +64,19 @@ def _define(schema: Schema, path: str, classes: dict[str, Any]) -> Any:
 
 
 @cache
-def _codec(api: str, version: int, side: Side) -> Codec:
-    return compile_schema(schema_of(api, version, side), _classes(api, side))
+def codec_of(api: str, version: int, side: Side) -> Codec:
+    """What reads and writes one version of a message."""
+    return compile_schema(schema_of(api, version, side), structures(api, side))
 
 
 def read_request(api: str, version: int, view: memoryview, at: int) -> Any:
     """The request whose body begins at `at`. Raises: MalformedError."""
-    message, _ = _codec(api, version, "request").read(view, at)
+    message, _ = codec_of(api, version, "request").read(view, at)
     return message
 
 
 def write_response(api: str, version: int, message: Any) -> list[Buffer]:
     """The body, in parts to be sent one after the other."""
     out: list[Buffer] = []
-    _codec(api, version, "response").write(out, message)
+    codec_of(api, version, "response").write(out, message)
     return out

@@ -16,11 +16,15 @@ _TYPES = {"string": "str", "bytes": "bytes", "uuid": "bytes", "bool": "bool", "f
 _HEAD = '''"""Made by `stubs`; don't edit."""
 
 # ruff: noqa
+# fmt: off
 from collections.abc import Sequence
 from typing import Any
 
-from streamflow.log.protocol.codec import Buffer
+from streamflow.log.protocol.codec import Buffer, Codec
+from streamflow.log.protocol.schema import Side
 
+def structures(api: str, side: Side) -> dict[str, Any]: ...
+def codec_of(api: str, version: int, side: Side) -> Codec: ...
 def read_request(api: str, version: int, view: memoryview, at: int) -> Any: ...
 def write_response(api: str, version: int, message: Any) -> list[Buffer]: ...
 '''
