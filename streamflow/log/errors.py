@@ -104,6 +104,10 @@ class InvalidPatternError(LogError):
     """A regular expression that isn't one. Kafka: INVALID_REGULAR_EXPRESSION (128)."""
 
 
+class InvalidRecordError(LogError):
+    """A batch that nobody may send: a control record, or a producer without a place. Kafka: INVALID_RECORD (87)."""
+
+
 class RecordTooLargeError(LogError):
     """A batch above `max.message.bytes`."""
 
@@ -115,3 +119,51 @@ class UnsupportedCompressionError(LogError):
 class MalformedError(LogError):
     """A frame that isn't a request we know how to read: its connection is closed, for nothing after it can be
     trusted to begin where it seems to."""
+
+
+class InvalidRequestError(LogError):
+    """A request that contradicts itself, or asks for what there is no such thing of. Kafka: INVALID_REQUEST (42)."""
+
+
+class InvalidPartitionsError(InvalidTopicError):
+    """A number of partitions that can't be. Kafka: INVALID_PARTITIONS (37)."""
+
+
+class InvalidReplicationFactorError(InvalidTopicError):
+    """More replicas than brokers, or none. Kafka: INVALID_REPLICATION_FACTOR (38)."""
+
+
+class InvalidReplicaAssignmentError(InvalidTopicError):
+    """Replicas on brokers that aren't there, or not for each partition. Kafka: INVALID_REPLICA_ASSIGNMENT (39)."""
+
+
+class InvalidTopicConfigError(InvalidTopicError):
+    """A topic's setting that isn't one, or can't have that value. Kafka: INVALID_CONFIG (40)."""
+
+
+class PolicyViolationError(LogError):
+    """What the topic's own rules exclude. Kafka: POLICY_VIOLATION (44)."""
+
+
+class TopicDeletionDisabledError(LogError):
+    """`delete.topic.enable` is false. Kafka: TOPIC_DELETION_DISABLED (73)."""
+
+
+class NoReassignmentError(LogError):
+    """There is no reassignment of that partition that could be cancelled. Kafka: NO_REASSIGNMENT_IN_PROGRESS (85)."""
+
+
+class ElectionNotNeededError(LogError):
+    """The partition is led by whom the election would choose. Kafka: ELECTION_NOT_NEEDED (84)."""
+
+
+class NotEnoughReplicasError(LogError):
+    """Fewer replicas are in sync than `min.insync.replicas`. Kafka: NOT_ENOUGH_REPLICAS (19)."""
+
+
+class InvalidTimestampError(LogError):
+    """A record of a time its topic doesn't take. Kafka: INVALID_TIMESTAMP (32)."""
+
+
+class UnknownTopicIdError(LogError):
+    """An id that is no topic's (any more). Kafka: UNKNOWN_TOPIC_ID (100)."""

@@ -229,6 +229,12 @@ class TransactionCoordinator:
                 f"{where} isn't part of an ongoing transaction of '{name}'; abort, and retry it"
             )
 
+    def uses(self, transactional_id: str, producer_id: int) -> bool:
+        """Whether the id has the producer id, or gets it next."""
+        transaction = self._transactions.get(transactional_id)
+        value = None if transaction is None else transaction.value
+        return value is not None and producer_id in (value.producer_id, value.next_producer_id)
+
     def describe(self, transactional_id: str) -> TransactionValue:
         """Raises: TransactionalIdNotFoundError."""
         transaction = self._transactions.get(transactional_id)

@@ -65,6 +65,31 @@ NODE_SETTINGS = (
         reason="as Kafka's producer: a transaction left open holds readers up no longer",
     ),
     Setting(
+        field="transaction_timeout_ms_max",
+        name="transaction.max.timeout.ms",
+        default=900_000,
+        unit="ms",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: what a client may ask for; readers of committed records wait so long for one that hangs",
+    ),
+    Setting(
+        field="transactional_id_expiration_ms",
+        name="transactional.id.expiration.ms",
+        default=7 * 86_400_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka: ids that clients don't use any more are forgotten; those of embedded producers never",
+    ),
+    Setting(
+        field="producer_id_expiration_ms",
+        name="producer.id.expiration.ms",
+        default=86_400_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka: how long a partition knows a producer's batches again; a retry comes within minutes",
+    ),
+    Setting(
         field="internal_log_bytes",
         name="internal.log.bytes",
         default=32 << 20,
@@ -125,6 +150,9 @@ class NodeConfig:
     checkpoint_bytes: int
     retention_check_interval_ms: int
     transaction_timeout_ms: int
+    transaction_timeout_ms_max: int
+    transactional_id_expiration_ms: int
+    producer_id_expiration_ms: int
     internal_log_bytes: int
     auto_create_topics: bool
     num_partitions: int

@@ -96,17 +96,17 @@ class TransactionEffects:
     async def do(self, effect: Effect) -> None:
         match effect:
             case Flush():
-                await self._flush(self._replicas[w] for w in effect.partitions if w in self._replicas)
+                await self.flush(self._replicas[w] for w in effect.partitions if w in self._replicas)
             case Persist():
                 journal = self._write(effect.transactional_id, encode_transaction_value(effect.value))
                 if effect.durable:
-                    await self._flush([journal])
+                    await self.flush([journal])
             case Forget():
                 self._write(effect.transactional_id, None)
             case WriteMarkers():
                 # Without awaiting in between: nobody reads one partition's part of it before the others'.
                 marked = self._mark(effect)
-                await self._flush(r for r in marked if r.high_watermark < r.leader.end)
+                await self.flush(r for r in marked if r.high_watermark < r.leader.end)
 
     def _write(self, transactional_id: str, value: bytes | None) -> Replica:
         journal, now_ms = self._replicas[JOURNAL], self._now_ms()
@@ -130,6 +130,11 @@ class TransactionEffects:
                 self._offsets.ended(effect.producer_id, committed=effect.commit)
         return marked
 
-    async def _flush(self, replicas: Iterable[Replica]) -> None:
+    def check(self) -> None:
+        """Raises: StorageFailedError once the log can't be relied on."""
+        self._flusher.check()
+
+    async def flush(self, replicas: Iterable[Replica]) -> None:
+        """What the replicas hold is as durable as the policy asks for. Raises: StorageFailedError."""
         if self._durable:
             await self._flusher.flush(replicas)

@@ -17,6 +17,7 @@ from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.errors import OffsetOutOfRangeError
 from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.checkpoint import read_points, write_points
+from streamflow.log.node.client_transactions import ClientTransactions
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.effects import TransactionEffects
 from streamflow.log.node.flusher import Blocking, Flusher
@@ -80,6 +81,14 @@ class Node:
             self.topics,
             self.flusher,
             timeout_ms=config.transaction_timeout_ms,
+            now_ms=now_ms,
+        )
+        self.client_transactions = ClientTransactions(
+            self.transactions,
+            effects,
+            self.topics,
+            self.groups,
+            timeout_ms_max=config.transaction_timeout_ms_max,
             now_ms=now_ms,
         )
         self.durable = durable
@@ -230,6 +239,8 @@ class Node:
             if now_ms >= self._retention_at:
                 self._retention_at = now_ms + self.config.retention_check_interval_ms
                 self.topics.apply_retention(now_ms)
+                self.topics.expire_producers(now_ms - self.config.producer_id_expiration_ms)
+                await self.transactions.retire(now_ms - self.config.transactional_id_expiration_ms)
         finally:
             self._ticking = False
 

@@ -203,6 +203,11 @@ class Topics:
             await self._flusher.alone(lambda: self.metadata.write(records, now_ms))
             self.metadata.apply(records)
 
+    def expire_producers(self, before_ms: int) -> None:
+        """Partitions forget producers that wrote nothing since."""
+        for replica in self.replicas.values():
+            replica.log.producers.expire(before_ms)
+
     def apply_retention(self, now_ms: int) -> None:
         """Deletes old segments, never one above the last stable offset."""
         for replica in self.replicas.values():

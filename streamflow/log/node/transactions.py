@@ -6,24 +6,36 @@ ever, whatever crashes. Opening a producer fences the one before it under the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import anyio
 
 from streamflow.event import TopicPartition
-from streamflow.log.controller import records as r
 from streamflow.log.controller.topics import TRANSACTIONS_TOPIC
-from streamflow.log.coordinators.events import AddPartitions, End, Event, Expire, Initialise, ProducerSession
+from streamflow.log.coordinators.events import AddPartitions, End, Event, Expire, Initialise, ProducerSession, Retire
+from streamflow.log.coordinators.transaction_records import TransactionVersion
 from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.node.effects import JOURNAL, TransactionEffects
 from streamflow.log.node.flusher import Flusher
+from streamflow.log.node.producer_ids import ProducerIds
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.rows import ROW_BYTES_MAX, batches_of, row_batches
 from streamflow.log.node.topics import Topics
 from streamflow.log.records import decode
 
-PRODUCER_IDS = 1000
-"""Taken at once (KIP-730): a start uses few, and there are 2**63."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who opens a producer. `expected`: the producer id and epoch it has, where it opens again as itself (KIP-360)."""
+
+    version: TransactionVersion
+    timeout_ms: int | None = None
+    expected: tuple[int, int] | None = None
+
+
+EMBEDDED = Client(version=TransactionVersion.EMBEDDED)
 
 
 class Transactions:
@@ -44,7 +56,7 @@ class Transactions:
         self._timeout_ms = timeout_ms
         self._now_ms = now_ms
         self._locks: dict[str, anyio.Lock] = {}
-        self._producer_ids = range(0)
+        self.producer_ids = ProducerIds(topics)
 
     async def recover(self) -> None:
         """Ends what the last run left open, as its journal says."""
@@ -57,14 +69,33 @@ class Transactions:
         for effect in self.coordinator.recover({w: producers for w, producers in found.items() if producers}):
             await self._effects.do(effect)
 
-    async def open(self, transactional_id: str) -> ProducerSession:
-        """A producer under the id; the one before it is fenced, and what it left open is aborted."""
+    async def open(self, transactional_id: str, client: Client = EMBEDDED) -> ProducerSession:
+        """A producer under the id; the one before it is fenced, and what it left open is aborted.
+
+        Raises: ProducerFencedError for a client that was replaced; LogError.
+        """
         await self._topics.ensure_internal(TRANSACTIONS_TOPIC)
-        spare = await self._spare_producer_id()
-        event = Initialise(transactional_id=transactional_id, timeout_ms=self._timeout_ms, spare_producer_id=spare)
-        session = await self._run(transactional_id, event)
+        spare = await self.producer_ids.take()
+        event = Initialise(
+            transactional_id=transactional_id,
+            timeout_ms=self._timeout_ms if client.timeout_ms is None else client.timeout_ms,
+            spare_producer_id=spare,
+            version=client.version,
+            expected=client.expected,
+        )
+        session = await self._run(transactional_id, event, spare)
         assert session is not None, "who initialises is answered"
         return session
+
+    async def add_partitions(
+        self, session: ProducerSession, partitions: frozenset[TopicPartition], version: TransactionVersion
+    ) -> None:
+        """For clients over the wire: returns once the partitions are in the client's transaction, durably.
+
+        Raises: ProducerFencedError, TransactionError, LogError.
+        """
+        event = AddPartitions(session=session, partitions=partitions, version=version)
+        await self._run(session.transactional_id, event)
 
     def add_partition(self, session: ProducerSession, where: TopicPartition) -> None:
         """To be called before the first append to a partition in a transaction.
@@ -73,37 +104,55 @@ class Transactions:
         """
         self.coordinator.step(AddPartitions(session=session, partitions=frozenset((where,))), self._now_ms())
 
-    async def end(self, session: ProducerSession, *, commit: bool) -> ProducerSession:
+    async def end(
+        self,
+        session: ProducerSession,
+        *,
+        commit: bool,
+        version: TransactionVersion = TransactionVersion.EMBEDDED,
+    ) -> ProducerSession:
         """Returns once the outcome holds, with the session of the next transaction.
 
         Raises: ProducerFencedError; LogError, when it may be tried again, or the session given up.
         """
-        spare = await self._spare_producer_id()
-        event = End(session=session, commit=commit, spare_producer_id=spare)
-        return await self._run(session.transactional_id, event) or session
+        spare = await self.producer_ids.take()
+        event = End(session=session, commit=commit, spare_producer_id=spare, version=version)
+        return await self._run(session.transactional_id, event, spare) or session
 
     async def expire(self, now_ms: int) -> None:
         """Aborts what was left open for too long."""
         for name in self.coordinator.expired(now_ms):
             await self._run(name, Expire(transactional_id=name))
 
-    async def _run(self, transactional_id: str, event: Event) -> ProducerSession | None:
-        """Shielded: a caller that goes away leaves no outcome half carried out."""
+    async def retire(self, before_ms: int) -> None:
+        """Forgets ids that clients haven't used since."""
+        for name in self.coordinator.idle_since(before_ms):
+            await self._run(name, Retire(transactional_id=name, before_ms=before_ms))
+
+    async def _run(self, transactional_id: str, event: Event, spare: int | None = None) -> ProducerSession | None:
+        """Shielded: a caller that goes away leaves no outcome half carried out. A spare producer id that wasn't needed
+        goes back."""
+        session: ProducerSession | None = None
         with anyio.CancelScope(shield=True):
-            async with self._locks.setdefault(transactional_id, anyio.Lock()):
-                self._flusher.check()
-                session = await self._effects.run(transactional_id, event)
-        if session is not None and session.producer_id in self._producer_ids:
-            self._producer_ids = range(session.producer_id + 1, self._producer_ids.stop)
+            async with self._alone(transactional_id):
+                try:
+                    self._flusher.check()
+                    session = await self._effects.run(transactional_id, event)
+                finally:
+                    if spare is not None and not self.coordinator.uses(transactional_id, spare):
+                        self.producer_ids.give_back(spare)
         return session
 
-    async def _spare_producer_id(self) -> int:
-        if not self._producer_ids:
-            first = self._topics.metadata.image.next_producer_id
-            end = first + PRODUCER_IDS
-            await self._topics.write([r.ProducerIds(broker_id=self._topics.metadata.node_id, next_producer_id=end)])
-            self._producer_ids = range(first, end)
-        return self._producer_ids[0]
+    @asynccontextmanager
+    async def _alone(self, transactional_id: str) -> AsyncIterator[None]:
+        """One at a time under an id. Locks that nobody waits for aren't kept: ids may come from anybody."""
+        lock = self._locks.setdefault(transactional_id, anyio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._locks.pop(transactional_id, None)
 
     async def compact(self, bytes_max: int) -> None:
         """Replaces a journal that has grown by each id's last record."""

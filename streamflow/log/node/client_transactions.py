@@ -1,0 +1,252 @@
+"""Producers over the wire: their ids, their transactions, and what may be appended in them. What handlers call.
+
+Promises, as Apache Kafka's: a transaction that a client was told of survives this node, and ends as the client says or
+by its time-out; what is appended in it is part of it, and nothing else is; the offsets it commits become visible with
+its records. Requests under one transactional id wait for each other, so that a client is seldom told to try again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from streamflow.errors import StreamflowError
+from streamflow.event import Batch, TopicPartition
+from streamflow.log.coordinators.events import ProducerSession
+from streamflow.log.coordinators.records import OffsetValue
+from streamflow.log.coordinators.transaction_records import TransactionStatus, TransactionValue, TransactionVersion
+from streamflow.log.coordinators.transactions import TransactionFilter
+from streamflow.log.errors import (
+    InvalidPatternError,
+    InvalidRecordError,
+    InvalidTransactionTimeoutError,
+    OutOfOrderSequenceError,
+    PartitionNotAddedError,
+)
+from streamflow.log.node.effects import TransactionEffects
+from streamflow.log.node.groups import OFFSETS, Groups
+from streamflow.log.node.replica import Replica
+from streamflow.log.node.rows import build
+from streamflow.log.node.topics import Topics
+from streamflow.log.node.transactions import Client, Transactions
+from streamflow.log.records import BatchHeader, Producer, build_marker
+from streamflow.log.storage.producers import ProducerState
+
+NOBODYS = ""
+"""The transactional id of a producer that has none."""
+
+_STATUSES = {status.title: status for status in TransactionStatus}
+_PASSING = {"Dead", "PrepareEpochFence"}
+"""Names of Kafka's that no transaction of ours is ever seen in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerWish:
+    """What a coordinator, or an administrator, wants written (WriteTxnMarkers). `bumped`: see `check_marker`."""
+
+    producer: Producer
+    commit: bool
+    coordinator_epoch: int
+    bumped: bool
+
+
+class ClientTransactions:
+    """Args:
+    timeout_ms_max: of a transaction.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        effects: TransactionEffects,
+        topics: Topics,
+        groups: Groups,
+        *,
+        timeout_ms_max: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._transactions = transactions
+        self._coordinator = transactions.coordinator
+        self._effects = effects
+        self._topics = topics
+        self._groups = groups
+        self._timeout_ms_max = timeout_ms_max
+        self._now_ms = now_ms
+
+    # Producers
+
+    async def open(
+        self, transactional_id: str | None, timeout_ms: int, expected: tuple[int, int] | None = None
+    ) -> ProducerSession:
+        """InitProducerId. Waits for the end of what the producer before left open.
+
+        Args:
+            transactional_id: None for a producer that is only idempotent.
+            expected: the producer id and epoch it has, where it opens again as itself (KIP-360).
+
+        Raises: InvalidTransactionTimeoutError, ProducerFencedError, LogError.
+        """
+        if transactional_id is None:
+            producer_id = await self._transactions.producer_ids.take()
+            return ProducerSession(transactional_id=NOBODYS, producer_id=producer_id, producer_epoch=0)
+        if not 0 < timeout_ms <= self._timeout_ms_max:
+            raise InvalidTransactionTimeoutError(
+                f"a transaction time-out of {timeout_ms} ms was asked for; it is above 0 and at most "
+                f"{self._timeout_ms_max} ms (transaction.max.timeout.ms)"
+            )
+        client = Client(version=TransactionVersion.V1, timeout_ms=timeout_ms, expected=expected)
+        return await self._transactions.open(transactional_id, client)
+
+    # Transactions
+
+    async def add_partitions(
+        self, session: ProducerSession, partitions: Collection[TopicPartition], version: TransactionVersion
+    ) -> None:
+        """AddPartitionsToTxn; and before a produce of `transaction.version` 2, which adds what it writes to.
+
+        Raises: InvalidProducerIdMappingError, ProducerFencedError, ConcurrentTransactionsError, LogError.
+        """
+        await self._transactions.add_partitions(session, frozenset(partitions), version)
+
+    async def add_offsets(self, session: ProducerSession) -> None:
+        """AddOffsetsToTxn. Raises: as `add_partitions`."""
+        await self._groups.ready()
+        await self.add_partitions(session, (OFFSETS,), TransactionVersion.V1)
+
+    async def end(self, session: ProducerSession, *, commit: bool, version: TransactionVersion) -> ProducerSession:
+        """EndTxn: returns once the outcome holds and is visible, with who the producer is from now on.
+
+        Raises: InvalidProducerIdMappingError, ProducerFencedError, ConcurrentTransactionsError, LogError;
+            TransactionError when there is nothing to end, or it was ended the other way.
+        """
+        return await self._transactions.end(session, commit=commit, version=version)
+
+    async def commit_offsets(
+        self,
+        session: ProducerSession,
+        group: str,
+        offsets: Mapping[TopicPartition, OffsetValue],
+        version: TransactionVersion,
+        validate: Callable[[], None],
+    ) -> None:
+        """TxnOffsetCommit: the offsets are visible once the transaction is committed.
+
+        Args:
+            validate: raises what the group holds against the member that commits (KIP-447).
+
+        Raises: UnknownTopicError, InvalidProducerIdMappingError, ProducerFencedError, PartitionNotAddedError, LogError.
+        """
+        replica = await self._groups.ready()
+        rows = self._groups.rows(group, offsets)
+        if not rows:
+            return
+        if version is TransactionVersion.V2:
+            await self.add_partitions(session, (OFFSETS,), version)
+        # From here on without waiting: what was verified holds while it is appended.
+        self._effects.check()
+        self._coordinator.verify(session, OFFSETS)
+        validate()
+        now_ms = self._now_ms()
+        producer = Producer(session.producer_id, session.producer_epoch, -1, True)
+        batch = Batch([k for k, _ in rows], [v for _, v in rows], [now_ms] * len(rows), range(len(rows)))
+        replica.append(build(batch, codec=0, bytes_max=replica.log.config.message_bytes_max, producer=producer), now_ms)
+        self._groups.offsets.written(rows, session.producer_id)
+        await self._effects.flush((replica,))
+
+    # Appending
+
+    def check_batch(self, transactional_id: str | None, replica: Replica, header: BatchHeader, *, added: bool) -> None:
+        """To be asked in the instant before a client's batch is appended (KIP-890, part 1).
+
+        Args:
+            added: by this very request, as with `transaction.version` 2; such a producer begins at sequence 0.
+
+        Raises: InvalidRecordError, InvalidProducerIdMappingError, InvalidProducerEpochError, PartitionNotAddedError,
+            ConcurrentTransactionsError, OutOfOrderSequenceError.
+        """
+        if header.control:
+            raise InvalidRecordError("clients don't write control records: a transaction ends by EndTxn")
+        if header.producer_id >= 0 and (header.base_sequence < 0 or header.producer_epoch < 0):
+            raise InvalidRecordError(
+                f"producer {header.producer_id} sent a batch at epoch {header.producer_epoch}, sequence "
+                f"{header.base_sequence}; neither is below 0"
+            )
+        if not header.transactional:
+            return
+        if transactional_id is None or header.producer_id < 0:
+            raise PartitionNotAddedError(
+                f"a transactional batch for {replica.where} names no transaction it is part of"
+            )
+        session = ProducerSession(
+            transactional_id=transactional_id, producer_id=header.producer_id, producer_epoch=header.producer_epoch
+        )
+        self._coordinator.verify(session, replica.where)
+        if added and header.base_sequence and not replica.log.producers.is_known(header.producer_id):
+            raise OutOfOrderSequenceError(
+                f"producer {header.producer_id} begins in {replica.where} with sequence {header.base_sequence}; a "
+                f"batch before it was lost"
+            )
+
+    async def write_marker(
+        self, wish: MarkerWish, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, StreamflowError | None]:
+        """WriteTxnMarkers: by partition, None or why there is no marker. A marker sent again is there once.
+
+        Raises: StorageFailedError.
+        """
+        self._effects.check()
+        now_ms, marked = self._now_ms(), list[Replica]()
+        answers: dict[TopicPartition, StreamflowError | None] = {}
+        marker = build_marker(
+            commit=wish.commit, timestamp=now_ms, producer=wish.producer, coordinator_epoch=wish.coordinator_epoch
+        )
+        for where in partitions:
+            answers[where] = None
+            try:
+                replica = self._topics.find(where)
+                producer = wish.producer
+                if replica.log.producers.check_marker(
+                    producer.id, producer.epoch, wish.coordinator_epoch, bumped=wish.bumped
+                ):
+                    replica.append(marker, now_ms)
+                    marked.append(replica)
+                    if where == OFFSETS:
+                        self._groups.offsets.ended(producer.id, committed=wish.commit)
+            except StreamflowError as error:
+                answers[where] = error
+        await self._effects.flush(marked)
+        return answers
+
+    # Answers for administrators
+
+    def describe(self, transactional_id: str) -> TransactionValue:
+        """DescribeTransactions. Raises: TransactionalIdNotFoundError."""
+        return self._coordinator.describe(transactional_id)
+
+    def find(
+        self, states: Collection[str], producer_ids: Collection[int], running_longer_ms: int, pattern: str | None
+    ) -> tuple[list[tuple[str, TransactionValue]], list[str]]:
+        """ListTransactions: the transactions, and those of the `states` asked for that no transaction can be in.
+
+        Args:
+            states: by Kafka's names; none for all. As are the others empty, negative, None.
+
+        Raises: InvalidPatternError.
+        """
+        try:
+            matches = re.compile(pattern) if pattern else None
+        except re.error as error:
+            raise InvalidPatternError(f"'{pattern}' isn't a regular expression: {error}") from error
+        wanted = TransactionFilter(
+            statuses=frozenset(_STATUSES[s] for s in states if s in _STATUSES) if states else None,
+            producer_ids=frozenset(producer_ids),
+            running_longer_ms=running_longer_ms,
+            pattern=matches,
+        )
+        unknown = [s for s in states if s not in _STATUSES and s not in _PASSING]
+        return self._coordinator.find(wanted, self._now_ms()), unknown
+
+    def producers(self, where: TopicPartition) -> list[ProducerState]:
+        """DescribeProducers. Raises: UnknownTopicError, InvalidTopicError."""
+        return list(self._topics.find(where).log.producers.states())
