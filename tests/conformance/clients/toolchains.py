@@ -120,3 +120,13 @@ def java_program(name: str, jars: Path) -> str:
         lambda into: build([compiler, "-Xlint:all", "-cp", f"{jars}/*", "-d", str(into), str(source)], into),
     )
     return f"{classes}:{jars}/*"
+
+
+@cache
+def kcat() -> str:
+    """Debian's package, installed where that is this machine's own business: in CI, as root."""
+    if shutil.which("kcat") is None and os.environ.get("CI") == "true" and os.geteuid() == 0:
+        installer, into = found("apt-get"), HERE
+        build([installer, "update", "-qq"], into)
+        build([installer, "install", "-y", "-qq", "kcat"], into)
+    return found("kcat")

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from brokers import ask
+from kio.schema.create_topics.v5 import request as create_topics_v5
 from kio.schema.fetch.v4 import request as fetch_v4
 from kio.serial import entity_reader, entity_writer
 
@@ -100,3 +101,22 @@ def stored_codecs(endpoint: tuple[str, int], topic: str, partition: int = 0) -> 
         (answer,) = wire.ask(request).responses[0].partitions
     attributes = [BATCH_HEAD.unpack_from(batch)[5] for batch in batches(answer.records or b"")]
     return {CODECS[bits & 0b111] for bits in attributes if not bits & 0b100000}
+
+
+def create_topic(endpoint: tuple[str, int], topic: str, partitions: int = 1, **configs: str) -> str:
+    """For clients that can't. Raises: AssertionError if it isn't created."""
+    wanted = create_topics_v5.CreatableTopic(
+        name=topic,
+        num_partitions=partitions,
+        replication_factor=1,
+        assignments=(),
+        configs=tuple(
+            create_topics_v5.CreatableTopicConfig(name=key.replace("_", "."), value=value)
+            for key, value in configs.items()
+        ),
+    )
+    request = create_topics_v5.CreateTopicsRequest(topics=(wanted,), timeout=timedelta(seconds=TIMEOUT_SECONDS))
+    with Wire(endpoint) as wire:
+        (answer,) = wire.ask(request).topics
+    assert answer.error_code == 0, f"{answer.error_code!r}: {answer.error_message}"
+    return topic
