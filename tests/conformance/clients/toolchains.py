@@ -130,3 +130,23 @@ def kcat() -> str:
         build([installer, "update", "-qq"], into)
         build([installer, "install", "-y", "-qq", "kcat"], into)
     return found("kcat")
+
+
+@cache
+def node_modules() -> Path:
+    """kafkajs and what it needs: node/package-lock.json."""
+    npm, package = found("npm"), [HERE / "node/package.json", HERE / "node/package-lock.json"]
+
+    def install(into: Path) -> None:
+        into.mkdir()
+        for file in package:
+            shutil.copy(file, into)
+        build([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], into)
+
+    return made("kafkajs", package, install) / "node_modules"
+
+
+def node_program() -> list[str]:
+    """How to run node/clients.js."""
+    node, env = found("node"), found("env")
+    return [env, f"NODE_PATH={node_modules()}", node, "--no-warnings", str(HERE / "node/clients.js")]
