@@ -83,6 +83,8 @@ class Later:
     answered after it."""
 
     make: Callable[[], Awaitable[Any]]
+    ready: Callable[[], bool] = lambda: False
+    """Whether `make` would answer without waiting."""
 
 
 Answer = Any

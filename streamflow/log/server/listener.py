@@ -26,6 +26,8 @@ log = structlog.get_logger("streamflow.broker")
 
 BACKLOG = 1024
 """Connections that wait to be taken: 1,000 clients may start at once."""
+SWEEP_SECONDS = 1
+"""How often is looked for connections that are idle or stuck."""
 SHUTDOWN_SECONDS = 5
 """For requests that were begun to be answered."""
 
@@ -40,7 +42,18 @@ class Listener:
 
     async def serve(self, listeners: anyio.abc.Listener[SocketStream]) -> None:
         """Until cancelled."""
-        await listeners.serve(self._connected)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._close_overdue)
+            await listeners.serve(self._connected)
+
+    async def _close_overdue(self) -> None:
+        while True:
+            await anyio.sleep(SWEEP_SECONDS)
+            now = anyio.current_time()
+            for connection in tuple(self.connections):
+                reason = connection.overdue(now)
+                if reason is not None:
+                    await connection.close(reason)
 
     async def _connected(self, stream: SocketStream) -> None:
         connection = Connection(self.broker, stream, idle_seconds=self._idle_seconds)
@@ -78,6 +91,7 @@ async def run_broker(
         server = Listener(broker, idle_seconds=config.connections_max_idle_ms / 1000)
         async with anyio.create_task_group() as group:
             await group.start(_stop_on_signal, group)
+            group.start_soon(broker.node.group_coordinator.run)
             log.info("ready", address=str(advertised), node=broker.node_id, data=str(path), flush=config.flush)
             await server.serve(listener)
     log.info("stopped")

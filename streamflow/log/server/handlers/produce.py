@@ -47,7 +47,8 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
                     _refuse(partition, error)
         return response
 
-    return Later(durable)
+    ends = [(replica, replica.leader.end) for replica in appended]
+    return Later(durable, lambda: all(replica.leader.flushed >= end for replica, end in ends))
 
 
 def _append(
