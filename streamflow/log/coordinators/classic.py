@@ -138,7 +138,9 @@ class ClassicGroup:
     def is_forgettable(self) -> bool:
         """Nothing is lost by making it anew when somebody asks for it again."""
         group = self._group
-        return group.state in (S.EMPTY, S.DEAD) and not (group.generation or group.pending or group.writing)
+        if group.state is S.DEAD:
+            return not group.writing
+        return group.state is S.EMPTY and not (group.generation or group.pending or group.writing)
 
     def describe(self) -> GroupDescription:
         group, stable = self._group, self.state is S.STABLE

@@ -1,7 +1,8 @@
 """Committed offsets of consumer groups: what the records of `__consumer_offsets` fold to. PURE.
 
 Offsets written inside a transaction are pending until its marker: a commit applies them, an abort drops them (KIP-98).
-The newest commit of a partition wins, whether it came by itself or with a transaction.
+The newest commit of a partition wins, whether it came by itself or with a transaction. What is forgotten is forgotten
+in open transactions too.
 
 Rule for whoever edits this: an answer depends on the records and their order alone, so that a replay gives it again.
 """
@@ -35,17 +36,27 @@ class GroupOffsets:
 
     # Fold
 
-    def written(self, rows: Iterable[tuple[bytes | None, bytes | None]], producer_id: int | None) -> None:
-        """Rows were appended, inside the producer's transaction or (None) outside any."""
+    def written(self, rows: Iterable[tuple[bytes | None, bytes | None]], producer_id: int | None) -> list[Row]:
+        """Rows were appended, inside the producer's transaction or (None) outside any.
+
+        Returns: those that aren't about offsets.
+        """
+        others: list[Row] = []
         for key, value in rows:
-            known = None if key is None else decode_offset_key(key)
+            if key is None:
+                continue
+            known = decode_offset_key(key)
             if known is None:
+                others.append((key, value))
                 continue
             change = (known, None if value is None else decode_offset_value(value))
-            if producer_id is None:
-                self._apply(*change)
-            else:
+            if producer_id is not None:
                 self._pending.setdefault(producer_id, []).append(change)
+                continue
+            self._apply(*change)
+            if value is None:
+                self._forget_pending(known)
+        return others
 
     def ended(self, producer_id: int, committed: bool) -> None:
         """The producer's transaction has its marker."""
@@ -63,6 +74,10 @@ class GroupOffsets:
         if not group:
             self._groups.pop(key.group, None)
 
+    def _forget_pending(self, key: OffsetKey) -> None:
+        for producer_id, changes in self._pending.items():
+            self._pending[producer_id] = [change for change in changes if change[0] != key]
+
     # Answers
 
     def groups(self) -> list[str]:
@@ -71,6 +86,14 @@ class GroupOffsets:
     def committed(self, group: str) -> Mapping[TopicPartition, OffsetValue]:
         """Empty for a group nothing is known of."""
         return dict(self._groups.get(group, {}))
+
+    def unstable(self, group: str) -> frozenset[TopicPartition]:
+        """Partitions whose offset an open transaction may still change (KIP-447)."""
+        return frozenset(k.partition for changes in self._pending.values() for k, _ in changes if k.group == group)
+
+    def knows(self, group: str) -> bool:
+        """Whether there is an offset of the group, or may be one."""
+        return group in self._groups or bool(self.unstable(group))
 
     def topics(self) -> set[str]:
         """Those that groups have offsets of."""
@@ -89,19 +112,25 @@ class GroupOffsets:
             for where, value in offsets.items()
         ]
 
+    def forget(self, group: str, partitions: Iterable[TopicPartition]) -> list[Row]:
+        """Rows for those there is an offset of, or may be one."""
+        known = self._groups.get(group, {}).keys() | self.unstable(group)
+        return [_tombstone(group, where) for where in dict.fromkeys(partitions) if where in known]
+
     def forget_group(self, group: str) -> list[Row]:
-        known = self._groups.get(group, {})
-        return [(encode_offset_key(OffsetKey(group=group, partition=where)), None) for where in known]
+        return [_tombstone(group, w) for w in sorted(self._groups.get(group, {}).keys() | self.unstable(group))]
 
     def forget_topic(self, topic: str) -> list[Row]:
         """A topic re-created under the name must not inherit these."""
-        return [
-            (encode_offset_key(OffsetKey(group=group, partition=where)), None)
-            for group, known in self._groups.items()
-            for where in known
-            if where.topic == topic
-        ]
+        keys = {OffsetKey(group=group, partition=w) for group, known in self._groups.items() for w in known}
+        keys |= {key for changes in self._pending.values() for key, _ in changes}
+        found = sorted((k.group, k.partition) for k in keys if k.partition.topic == topic)
+        return [_tombstone(group, where) for group, where in found]
 
     def snapshot(self) -> list[Row]:
         """All there is, but for what is pending."""
         return [row for group, known in self._groups.items() for row in self.commit(group, known)]
+
+
+def _tombstone(group: str, where: TopicPartition) -> Row:
+    return encode_offset_key(OffsetKey(group=group, partition=where)), None

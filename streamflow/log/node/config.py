@@ -131,6 +131,66 @@ NODE_SETTINGS = (
         reason="as Kafka: a connection that sends nothing for so long is closed",
     ),
     Setting(
+        field="group_initial_rebalance_delay_ms",
+        name="group.initial.rebalance.delay.ms",
+        default=3_000,
+        unit="ms",
+        least=0,
+        reason="as Kafka: how long the first member of a group waits for others, so that they start together",
+    ),
+    Setting(
+        field="group_session_timeout_ms_min",
+        name="group.min.session.timeout.ms",
+        default=6_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka: shorter ones cost heartbeats and rebalances",
+    ),
+    Setting(
+        field="group_session_timeout_ms_max",
+        name="group.max.session.timeout.ms",
+        default=1_800_000,
+        unit="ms",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: a member that has died holds its partitions no longer",
+    ),
+    Setting(
+        field="group_size_max",
+        name="group.max.size",
+        default=2**31 - 1,
+        unit="members",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: no limit unless one is wanted",
+    ),
+    Setting(
+        field="offsets_retention_minutes",
+        name="offsets.retention.minutes",
+        default=7 * 24 * 60,
+        unit="minutes",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: a broker forgets offsets that nobody has used for so long; the embedded log never does",
+    ),
+    Setting(
+        field="offsets_retention_check_interval_ms",
+        name="offsets.retention.check.interval.ms",
+        default=600_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka",
+    ),
+    Setting(
+        field="offset_metadata_length_max",
+        name="offset.metadata.max.bytes",
+        default=4096,
+        unit="characters",
+        least=0,
+        most=8192,
+        reason="as Kafka: what a client may write beside an offset",
+    ),
+    Setting(
         field="ballast_bytes",
         name="ballast.bytes",
         default=1 << 20,
@@ -158,6 +218,13 @@ class NodeConfig:
     num_partitions: int
     fetch_bytes_max: int
     connections_max_idle_ms: int
+    group_initial_rebalance_delay_ms: int
+    group_session_timeout_ms_min: int
+    group_session_timeout_ms_max: int
+    group_size_max: int
+    offsets_retention_minutes: int
+    offsets_retention_check_interval_ms: int
+    offset_metadata_length_max: int
     ballast_bytes: int
 
     @classmethod

@@ -21,6 +21,7 @@ from streamflow.log.node.client_transactions import ClientTransactions
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.effects import TransactionEffects
 from streamflow.log.node.flusher import Blocking, Flusher
+from streamflow.log.node.group_coordinator import GroupCoordinator
 from streamflow.log.node.groups import Groups
 from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
@@ -72,6 +73,7 @@ class Node:
         )
         offsets, coordinator = GroupOffsets(), TransactionCoordinator()
         self.groups = Groups(offsets, self.topics, self.flusher, durable=durable, now_ms=now_ms)
+        self.group_coordinator = GroupCoordinator(self.groups, config, now_ms=now_ms, random_bytes=world.random_bytes)
         effects = TransactionEffects(
             coordinator, self.topics.replicas, self.flusher, offsets, durable=durable, now_ms=now_ms
         )
@@ -139,6 +141,7 @@ class Node:
             for where in accept_loss:
                 node.accept_loss(where)
             node.groups.load()
+            node.group_coordinator.load()
             node.ballast.fill()
 
         node = await world.blocking(work)

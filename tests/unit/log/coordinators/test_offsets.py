@@ -92,6 +92,41 @@ def test_a_deleted_topics_offsets_are_forgotten_in_every_group() -> None:
     assert [offsets_of(fold, g) for g in ("g", "h")] == [{B: 2}, {B: 2}]
 
 
+def test_what_is_forgotten_doesnt_come_back_with_a_transaction() -> None:
+    for wish in ("forget_group", "forget_topic"):
+        fold = GroupOffsets()
+        fold.written(fold.commit("g", {A: OffsetValue(offset=1)}), 7)
+        fold.written(getattr(fold, wish)({"forget_group": "g", "forget_topic": "a"}[wish]), None)
+        fold.ended(7, committed=True)
+        assert not fold.knows("g")
+
+
+def test_what_an_open_transaction_may_change_is_unstable() -> None:
+    """KIP-447."""
+    fold = GroupOffsets()
+    fold.written(fold.commit("g", {A: OffsetValue(offset=1), B: OffsetValue(offset=1)}), None)
+    fold.written(fold.commit("g", {A: OffsetValue(offset=2)}), 7)
+    assert fold.unstable("g") == {A}
+    assert fold.unstable("h") == frozenset()
+    fold.ended(7, committed=False)
+    assert fold.unstable("g") == frozenset()
+
+
+def test_single_offsets_are_forgotten() -> None:
+    fold = GroupOffsets()
+    fold.written(fold.commit("g", {A: OffsetValue(offset=1), B: OffsetValue(offset=2)}), None)
+    rows = fold.forget("g", [A, A, TopicPartition("nowhere", 0)])
+    assert len(rows) == 1
+    fold.written(rows, None)
+    assert offsets_of(fold, "g") == {B: 2}
+
+
+def test_rows_about_other_things_are_handed_back() -> None:
+    fold = GroupOffsets()
+    other = (b"\x00\x02\x00\x01g", b"a group")
+    assert fold.written([other, *fold.commit("g", {A: OffsetValue(offset=1)}), (None, b"")], None) == [other]
+
+
 def test_a_snapshot_folds_to_the_same() -> None:
     fold, again = GroupOffsets(), GroupOffsets()
     fold.written(fold.commit("g", {A: OffsetValue(offset=1, metadata="x")}), None)

@@ -1,0 +1,349 @@
+"""The groups of a node: hands requests to each group's machine, does what it orders, and keeps its time.
+
+Promises: requests of a group are judged in the order they come; what a group orders to be written is appended before
+the next request is judged, and reported once it is as durable as the flush policy says. Nothing about groups is decided
+here but which machine is asked.
+
+A group that has nothing to remember has no machine: one is made for each request, and kept when the request leaves
+something. A group that only has offsets is of that kind (a "simple" group, or one of the embedded log's).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import structlog
+
+from streamflow.event import TopicPartition
+from streamflow.log.coordinators.classic import ClassicGroup, GroupDescription
+from streamflow.log.coordinators.group_events import (
+    Answer,
+    CommitOffsets,
+    DeleteGroup,
+    Effect,
+    Event,
+    GroupError,
+    Heartbeat,
+    JoinAnswer,
+    JoinGroup,
+    LeaveAnswer,
+    LeaveGroup,
+    Persist,
+    Persisted,
+    PersistFailed,
+    Reply,
+    Request,
+    SyncAnswer,
+    SyncGroup,
+    Tick,
+)
+from streamflow.log.coordinators.group_records import (
+    TEXT_BYTES_MAX,
+    decode_group_key,
+    decode_group_value,
+    encode_group_key,
+    encode_group_value,
+)
+from streamflow.log.coordinators.group_states import ClassicConfig, GroupState
+from streamflow.log.errors import LogError, RecordTooLargeError, StorageFullError
+from streamflow.log.node.config import NodeConfig
+from streamflow.log.node.groups import Groups
+from streamflow.log.node.rows import Row
+
+log = structlog.get_logger("streamflow.groups")
+
+MEMBER_ID_BYTES = 16
+STALL_MS = 500
+"""Who wakes so much too late was stalled: members may have spoken meanwhile, and are read first."""
+STALL_SECONDS = 0.05
+
+
+class Promise:
+    """The answer to one request, which may come later."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        self._told: anyio.Event | None = None
+
+    def tell(self, answer: Answer) -> None:
+        self.answer = answer
+        if self._told is not None:
+            self._told.set()
+
+    async def wait(self) -> Answer:
+        while self.answer is None:
+            self._told = self._told or anyio.Event()
+            await self._told.wait()
+        return self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """A record that was appended and isn't durable yet."""
+
+    group_id: str
+    machine: ClassicGroup
+    number: int
+
+
+class GroupCoordinator:
+    """Args:
+    random_bytes: gives so many that nobody can guess.
+    """
+
+    def __init__(
+        self,
+        groups: Groups,
+        config: NodeConfig,
+        *,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._groups = groups
+        self._offsets = groups.offsets
+        self._config = classic_config(config)
+        self._retention_ms = config.offsets_retention_minutes * 60_000
+        self._check_interval_ms = config.offsets_retention_check_interval_ms
+        self._now_ms = now_ms
+        self._random_bytes = random_bytes
+        self._machines: dict[str, ClassicGroup] = {}
+        self._writing: list[_Writing] = []
+        self._wakes: list[tuple[int, str]] = []
+        self._wake_of: dict[str, int] = {}
+        self._expire_at = now_ms() + self._check_interval_ms
+        self._news = anyio.Event()
+
+    def __repr__(self) -> str:
+        return f"<GroupCoordinator of {len(self._machines)} groups>"
+
+    def load(self) -> None:
+        """Groups as their records say; sessions begin anew."""
+        now_ms = self._now_ms()
+        for key, value in self._groups.kept.items():
+            group_id = decode_group_key(key)
+            if group_id is not None:
+                machine = ClassicGroup(self._config, restored=decode_group_value(value), now_ms=now_ms)
+                self._keep(group_id, machine)
+
+    def new_member_id(self, name: str) -> str:
+        """One that nobody had before, and that tells people whose it is."""
+        return f"{name}-{self._random_bytes(MEMBER_ID_BYTES).hex()}"
+
+    # Requests
+
+    async def ask(self, group_id: str, request: Request) -> None:
+        """Its ticket, a `Promise`, will have the answer."""
+        promise = request.ticket
+        assert isinstance(promise, Promise), "requests have promises for tickets here"
+        try:
+            await self._groups.ready()
+        except LogError as error:
+            log.warning("groups can't be kept", reason=str(error))
+            promise.tell(_unavailable(request))
+        else:
+            self._step(group_id, request)
+
+    async def may_commit(self, group_id: str, request: CommitOffsets) -> GroupError:
+        """Whether offsets of the group may be appended now, before anything else is awaited."""
+        if len(group_id) > TEXT_BYTES_MAX or len(group_id.encode()) > TEXT_BYTES_MAX:
+            return GroupError.INVALID_GROUP_ID
+        if request.generation >= 0 and not self.exists(group_id):
+            return GroupError.GROUP_ID_NOT_FOUND
+        return await self._asked(group_id, request)
+
+    async def heartbeat(self, group_id: str, request: Heartbeat) -> GroupError:
+        return await self._asked(group_id, request)
+
+    async def delete(self, group_id: str) -> GroupError:
+        """With its offsets."""
+        if not self.exists(group_id):
+            return GroupError.GROUP_ID_NOT_FOUND
+        return await self._asked(group_id, DeleteGroup(ticket=Promise()))
+
+    async def _asked(self, group_id: str, request: CommitOffsets | Heartbeat | DeleteGroup) -> GroupError:
+        await self.ask(group_id, request)
+        assert isinstance(request.ticket, Promise), "`ask` has seen to it"
+        answer = await request.ticket.wait()
+        assert isinstance(answer, GroupError), "as these are answered"
+        return answer
+
+    # Answers
+
+    def exists(self, group_id: str) -> bool:
+        return group_id in self._machines or self._offsets.knows(group_id)
+
+    def group_ids(self) -> list[str]:
+        return sorted(self._machines.keys() | set(self._offsets.groups()))
+
+    def describe(self, group_id: str) -> GroupDescription | None:
+        """None for a group nothing is known of."""
+        return self._machine(group_id).describe() if self.exists(group_id) else None
+
+    def offset_deletion_refused(self, group_id: str) -> GroupError:
+        if not self.exists(group_id):
+            return GroupError.GROUP_ID_NOT_FOUND
+        return self._machine(group_id).offset_deletion_refused()
+
+    def reads(self, group_id: str, topic: str) -> bool:
+        return self._machine(group_id).reads(topic)
+
+    # Machines
+
+    def _machine(self, group_id: str) -> ClassicGroup:
+        return self._machines.get(group_id) or ClassicGroup(self._config, now_ms=self._now_ms())
+
+    def _step(self, group_id: str, event: Event) -> None:
+        machine = self._machine(group_id)
+        self._do(group_id, machine, machine.step(event, self._now_ms()))
+        if not isinstance(event, Heartbeat | CommitOffsets):  # which put things off at most
+            self._keep(group_id, machine)
+
+    def _keep(self, group_id: str, machine: ClassicGroup) -> None:
+        if machine.is_forgettable:
+            if self._machines.get(group_id) is machine:
+                del self._machines[group_id]
+            return
+        self._machines[group_id] = machine
+        deadline_ms = machine.deadline_ms()
+        if deadline_ms is not None and deadline_ms < self._wake_of.get(group_id, deadline_ms + 1):
+            self._wake_of[group_id] = deadline_ms
+            heapq.heappush(self._wakes, (deadline_ms, group_id))
+            self._news.set()
+
+    def _do(self, group_id: str, machine: ClassicGroup, effects: list[Effect]) -> None:
+        todo = deque(effects)
+        while todo:
+            effect = todo.popleft()
+            match effect:
+                case Reply():
+                    assert isinstance(effect.ticket, Promise), "`ask` has seen to it"
+                    effect.ticket.tell(effect.answer)
+                case Persist():
+                    todo.extend(self._persist(group_id, machine, effect))
+
+    def _persist(self, group_id: str, machine: ClassicGroup, effect: Persist) -> list[Effect]:
+        """Returns: what follows at once."""
+        try:
+            self._groups.append(self._rows(group_id, effect))
+        except LogError as error:
+            return machine.step(_failed(effect.number, group_id, error), self._now_ms())
+        if not self._groups.durable:
+            return machine.step(Persisted(number=effect.number), self._now_ms())
+        self._writing.append(_Writing(group_id, machine, effect.number))
+        self._news.set()
+        return []
+
+    def _rows(self, group_id: str, effect: Persist) -> list[Row]:
+        key = encode_group_key(group_id)
+        if effect.record is not None:
+            return [(key, encode_group_value(effect.record))]
+        return [(key, None), *self._offsets.forget_group(group_id)]
+
+    # Time
+
+    async def run(self) -> None:
+        """Reports what has become durable and keeps the groups' time, until cancelled."""
+        while True:
+            self._news = anyio.Event()
+            await self._settle()
+            now_ms = self._now_ms()
+            if self._wakes and now_ms - self._wakes[0][0] > STALL_MS:
+                await anyio.sleep(STALL_SECONDS)
+            self.tick()
+            await self._expire()
+            if self._writing:
+                continue
+            due_ms = min(self._expire_at, self._wakes[0][0]) if self._wakes else self._expire_at
+            with anyio.move_on_after(max(due_ms - self._now_ms(), 0) / 1000):
+                await self._news.wait()
+
+    async def _settle(self) -> None:
+        writing, self._writing = self._writing, []
+        if not writing:
+            return
+        failure: LogError | None = None
+        try:
+            await self._groups.flush()
+        except LogError as error:
+            failure = error
+        for w in writing:
+            event = Persisted(number=w.number) if failure is None else _failed(w.number, w.group_id, failure)
+            self._do(w.group_id, w.machine, w.machine.step(event, self._now_ms()))
+            if self._machines.get(w.group_id, w.machine) is w.machine:
+                self._keep(w.group_id, w.machine)
+
+    def tick(self) -> None:
+        """Tells every group whose time has come."""
+        now_ms = self._now_ms()
+        while self._wakes and self._wakes[0][0] <= now_ms:
+            due_ms, group_id = heapq.heappop(self._wakes)
+            if self._wake_of.get(group_id) != due_ms:
+                continue  # An earlier one took its place.
+            del self._wake_of[group_id]
+            if group_id in self._machines:
+                self._step(group_id, Tick())
+
+    async def _expire(self) -> None:
+        """Forgets offsets that nobody has used for `offsets.retention.minutes`, and empty groups without any."""
+        now_ms = self._now_ms()
+        if now_ms < self._expire_at:
+            return
+        self._expire_at = now_ms + self._check_interval_ms
+        try:
+            for group_id in self.group_ids():
+                if rows := self._offsets.forget(group_id, self._expired(group_id, now_ms)):
+                    log.info("offsets expired", group=group_id, offsets=len(rows))
+                    self._groups.append(rows)
+                if self._machine(group_id).state is GroupState.EMPTY and not self._offsets.knows(group_id):
+                    self._step(group_id, DeleteGroup(ticket=Promise()))
+        except LogError as error:
+            log.warning("offsets aren't expired", reason=str(error))
+
+    def _expired(self, group_id: str, now_ms: int) -> list[TopicPartition]:
+        machine, unstable = self._machine(group_id), self._offsets.unstable(group_id)
+        found = []
+        for where, value in self._offsets.committed(group_id).items():
+            since_ms = machine.idle_since_ms(value.commit_timestamp_ms)
+            unused = since_ms is not None and since_ms + self._retention_ms <= now_ms
+            if unused and where not in unstable and not machine.reads(where.topic):
+                found.append(where)
+        return found
+
+
+def classic_config(config: NodeConfig) -> ClassicConfig:
+    return ClassicConfig(
+        initial_rebalance_delay_ms=config.group_initial_rebalance_delay_ms,
+        max_size=config.group_size_max,
+        session_timeout_ms_min=config.group_session_timeout_ms_min,
+        session_timeout_ms_max=config.group_session_timeout_ms_max,
+    )
+
+
+def _unavailable(request: Request) -> Answer:
+    error = GroupError.COORDINATOR_NOT_AVAILABLE
+    match request:
+        case JoinGroup():
+            return JoinAnswer(error=error, member_id=request.member_id)
+        case SyncGroup():
+            return SyncAnswer(error=error)
+        case LeaveGroup():
+            return LeaveAnswer(error=error)
+        case _:
+            return error
+
+
+def _failed(number: int, group_id: str, error: LogError) -> PersistFailed:
+    """As Kafka tells members of what its log can't do."""
+    log.warning("a group can't be written", group=group_id, reason=str(error))
+    match error:
+        case RecordTooLargeError():
+            told = GroupError.UNKNOWN_SERVER_ERROR
+        case StorageFullError():
+            told = GroupError.COORDINATOR_NOT_AVAILABLE
+        case _:
+            told = GroupError.NOT_COORDINATOR
+    return PersistFailed(number=number, error=told)
