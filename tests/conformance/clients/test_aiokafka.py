@@ -285,14 +285,22 @@ async def test_topics_configs_and_records_are_administered(
     assert await retention() == "1000000"
     altered = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"retention.ms": "2000000"})
     await admin.alter_configs([altered])
-    assert await retention() == "2000000"
+
+    async def altered_is_seen() -> bool:
+        return await retention() == "2000000"
+
+    await until(altered_is_seen)
     async with producer(broker) as writer:
         for n in range(4):
             await writer.send_and_wait(topic, b"%d" % n, partition=2)
     partition = TopicPartition(topic, 2)
     assert await admin.delete_records({partition: RecordsToDelete(before_offset=3)}) == {partition: 3}
     await admin.delete_topics([topic])
-    assert topic not in await admin.list_topics()
+
+    async def deleted_is_seen() -> bool:
+        return topic not in await admin.list_topics()
+
+    await until(deleted_is_seen)
 
 
 async def test_groups_are_listed_and_described(

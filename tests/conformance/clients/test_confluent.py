@@ -31,6 +31,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
+from waiting import eventually
 from wire import CODECS, stored_codecs
 
 Name = Callable[[str], str]
@@ -281,8 +282,7 @@ def test_offsets_are_committed_with_the_transaction_that_used_them(
 
         step(writer.commit_transaction)
         step(writer.abort_transaction)
-        (committed,) = reader.committed([TopicPartition(topic, 0)], SECONDS)
-        assert committed.offset == 2
+        eventually(lambda: reader.committed([TopicPartition(topic, 0)], SECONDS)[0].offset, 2)
         reader.seek(TopicPartition(topic, 0, 2))
         step(writer.commit_transaction)
     with consumer(broker, group, topic) as reader:
@@ -366,11 +366,12 @@ def test_a_topic_is_created_described_widened_and_deleted(broker: Broker, admin:
     ]
     assert str(described.topic_id) and not described.is_internal
     done(admin.create_partitions([NewPartitions(topic, 5)]))
-    assert len(admin.list_topics(topic, SECONDS).topics[topic].partitions) == 5
+    eventually(lambda: len(admin.list_topics(topic, SECONDS).topics[topic].partitions), 5)
     with pytest.raises(KafkaException) as fewer:
         done(admin.create_partitions([NewPartitions(topic, 4)]))
     assert fewer.value.args[0].code() == KafkaError.INVALID_PARTITIONS
     done(admin.delete_topics([topic]))
+    eventually(lambda: topic in admin.list_topics(timeout=SECONDS).topics, False)
     with pytest.raises(KafkaException) as gone:
         done(admin.describe_topics(TopicCollection([topic])))
     assert gone.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
@@ -413,7 +414,7 @@ def test_configs_are_described_and_altered(broker: Broker, admin: AdminClient, n
         ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
     )
     done(admin.incremental_alter_configs([resource]))
-    assert sorted((of("cleanup.policy")[0] or "").split(",")) == ["compact", "delete"]
+    eventually(lambda: sorted((of("cleanup.policy")[0] or "").split(",")), ["compact", "delete"])
     assert of("retention.ms") == ("604800000", True, default)
     assert of("max.message.bytes") == ("2000", False, dynamic)
 
@@ -510,7 +511,5 @@ def test_reading_committed_is_asked_for_by_the_admin_too(
 
     assert (latest(IsolationLevel.READ_COMMITTED), latest(IsolationLevel.READ_UNCOMMITTED)) == (0, 1)
     writer.abort_transaction(SECONDS)
-    end = time.monotonic() + SECONDS
-    while latest(IsolationLevel.READ_COMMITTED) != 2:
-        assert time.monotonic() < end
+    eventually(lambda: latest(IsolationLevel.READ_COMMITTED), 2)
     assert latest(IsolationLevel.READ_UNCOMMITTED) == 2, "the marker takes an offset"

@@ -160,7 +160,6 @@ def test_topics_are_administered_by_name_and_id(play: Scenario) -> None:
         "partitions": [0, 1, 2],
         "same id": True,
         "by id": True,
-        "deleted": "UnknownTopicOrPartitionException",
         "delete again": "UnknownTopicOrPartitionException",
         "new id": True,
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from brokers import Broker
+from waiting import eventually
 from wire import CODECS, stored_codecs
 
 with warnings.catch_warnings():
@@ -205,9 +206,7 @@ def test_offsets_are_committed_with_the_transaction_that_used_them(broker: Broke
         send(writer, results, *[value.upper() for value in values(reader, 2)])
         writer.send_offsets_to_transaction({partition: OffsetAndMetadata(2, "", -1)}, reader.group_metadata())
         writer.commit_transaction()
-        end = time.monotonic() + SECONDS
-        while reader.committed(partition) != 2:
-            assert time.monotonic() < end
+        eventually(lambda: reader.committed(partition), 2)
         writer.begin_transaction()
         send(writer, results, b"never")
         writer.send_offsets_to_transaction({partition: OffsetAndMetadata(4, "", -1)}, reader.group_metadata())
@@ -259,9 +258,7 @@ def test_an_open_transaction_is_seen_by_the_admin(
         assert committed.offset == 0
         assert admin.list_partition_offsets(spec)[partition].offset == 1
         writer.commit_transaction()
-    end = time.monotonic() + SECONDS
-    while listed() != ["COMPLETE_COMMIT"]:
-        assert time.monotonic() < end, listed()
+    eventually(listed, ["COMPLETE_COMMIT"])
 
 
 def test_a_record_larger_than_the_topic_allows_is_refused(broker: Broker, admin: KafkaAdminClient, name: Name) -> None:
@@ -287,7 +284,7 @@ def test_topics_configs_and_records_are_administered(broker: Broker, admin: Kafk
     (described,) = admin.describe_topics([topic])
     assert (described["name"], len(described["partitions"]), described["is_internal"]) == (topic, 2, False)
     admin.create_partitions({topic: 3})
-    assert len(admin.describe_topics([topic])[0]["partitions"]) == 3
+    eventually(lambda: len(admin.describe_topics([topic])[0]["partitions"]), 3)
     assert topic in admin.list_topics()
 
     def retention() -> dict[str, Any]:
@@ -297,16 +294,16 @@ def test_topics_configs_and_records_are_administered(broker: Broker, admin: Kafk
 
     assert retention()["value"] == "1000000"
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "2000000"})])
-    assert retention()["value"] == "2000000"
+    eventually(lambda: retention()["value"], "2000000")
     admin.reset_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": None})])
-    assert retention()["value"] == "604800000"
+    eventually(lambda: retention()["value"], "604800000")
     partition = TopicPartition(topic, 2)
     with producer(broker) as writer:
         send(writer, topic, *(b"%d" % n for n in range(4)), partition=2)
     assert admin.delete_records({partition: 3})[partition]["low_watermark"] == 3
     assert admin.list_partition_offsets({partition: OffsetSpec.EARLIEST})[partition].offset == 3
     admin.delete_topics([topic])
-    assert topic not in admin.list_topics()
+    eventually(lambda: topic in admin.list_topics(), False)
 
 
 def test_groups_are_listed_described_moved_and_deleted(

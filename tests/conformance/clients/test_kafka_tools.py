@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from conftest import leave
 from programs import Conversation
 from programs import run as run_alone
 from toolchains import Missing, java, java_program, tools_jars
+from waiting import eventually
 from wire import CODECS, stored_codecs
 
 Name = Callable[[str], str]
@@ -94,12 +94,6 @@ def events(said: str) -> dict[str, list[dict[str, Any]]]:
     return told
 
 
-def eventually(ask: Callable[[], Any], wanted: Any) -> None:
-    end = time.monotonic() + SECONDS
-    while (got := ask()) != wanted:
-        assert time.monotonic() < end, got
-
-
 def test_topics_are_created_listed_described_widened_and_deleted(run: Run, name: Name) -> None:
     topic = name("topic")
     create = partial(run, TOPICS, "--create", "--topic", topic)
@@ -121,7 +115,7 @@ def test_topics_are_created_listed_described_widened_and_deleted(run: Run, name:
     assert run(TOPICS, "--describe", "--under-replicated-partitions") == ""
     assert topic in run(TOPICS, "--list").splitlines()
     run(TOPICS, "--alter", "--topic", topic, "--partitions", "4")
-    assert "PartitionCount: 4" in run(TOPICS, "--describe", "--topic", topic)
+    eventually(lambda: "PartitionCount: 4" in run(TOPICS, "--describe", "--topic", topic), True)
     with pytest.raises(ToolFailed, match="would not be an increase"):
         run(TOPICS, "--alter", "--topic", topic, "--partitions", "2")
     run(TOPICS, "--delete", "--topic", topic)
@@ -148,13 +142,14 @@ def test_configs_are_described_with_where_they_come_from_and_altered(run: Run, t
     alter = partial(run, CONFIGS, "--alter", "--topic", topic)
     assert described().get("retention.ms") is None
     alter("--add-config", "cleanup.policy=[compact,delete],retention.ms=5000")
+    eventually(lambda: described().keys() >= {"retention.ms", "cleanup.policy"}, True)
     changed = described()
     assert changed["retention.ms"].startswith("{DYNAMIC_TOPIC_CONFIG:retention.ms=5000")
     assert changed["cleanup.policy"] == (
         "{DYNAMIC_TOPIC_CONFIG:cleanup.policy=compact,delete, DEFAULT_CONFIG:log.cleanup.policy=delete}"
     )
     alter("--delete-config", "cleanup.policy")
-    assert "cleanup.policy" not in described()
+    eventually(lambda: "cleanup.policy" in described(), False)
     with pytest.raises(ToolFailed, match=r"Unknown topic config name: no\.such"):
         alter("--add-config", "no.such=1")
     with pytest.raises(ToolFailed, match=r"retention\.ms"):

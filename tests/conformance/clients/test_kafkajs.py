@@ -99,7 +99,6 @@ def test_topics_and_records_are_administered(play: Scenario) -> None:
         "partitions": [[0, 1, 1], [1, 1, 1], [2, 1, 1]],
         "listed": True,
         "left": [0, 0, 0],
-        "deleted": True,
     }
 
 

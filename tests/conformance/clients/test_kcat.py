@@ -19,6 +19,7 @@ from conftest import leave
 from programs import run
 from toolchains import Missing
 from toolchains import kcat as find_kcat
+from waiting import eventually
 from wire import CODECS, create_topic, stored_codecs
 
 Name = Callable[[str], str]
@@ -101,25 +102,18 @@ def member(program: str, broker: Broker, group: str, topic: str, log: Path) -> I
             process.wait(SECONDS)
 
 
-def until(wanted: Callable[[], bool]) -> None:
-    end = time.monotonic() + SECONDS
-    while not wanted():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["leaves", "is killed"])
 def test_two_members_share_the_partitions_and_when_one_goes_the_other_has_all(
     broker: Broker, program: str, name: Name, tmp_path: Path, how: signal.Signals
 ) -> None:
     topic, group = create_topic(broker.endpoint, name("topic"), partitions=4), name("group")
     with member(program, broker, group, topic, tmp_path / "first") as first:
-        until(lambda: first.held() == {0, 1, 2, 3})
+        eventually(first.held, {0, 1, 2, 3})
         with member(program, broker, group, topic, tmp_path / "second") as second:
-            until(lambda: len(first.held()) == len(second.held()) == 2)
+            eventually(lambda: (len(first.held()), len(second.held())), (2, 2))
             assert first.held() | second.held() == {0, 1, 2, 3}
             second.process.send_signal(how)
-            until(lambda: first.held() == {0, 1, 2, 3})
+            eventually(first.held, {0, 1, 2, 3})
 
 
 def test_a_group_resumes_where_it_committed(kcat: Kcat, topic: str, name: Name) -> None:

@@ -150,3 +150,14 @@ def node_program() -> list[str]:
     """How to run node/clients.js."""
     node, env = found("node"), found("env")
     return [env, f"NODE_PATH={node_modules()}", node, "--no-warnings", str(HERE / "node/clients.js")]
+
+
+@cache
+def go_program() -> str:
+    """franz-go's: go/main.go, built."""
+    go, sources = found("go"), [HERE / "go" / name for name in ("go.mod", "go.sum", "main.go")]
+
+    def compile_into(into: Path) -> None:
+        build([go, "build", "-C", str(HERE / "go"), "-o", str(into / "clients"), "."], into)
+
+    return str(made("franz-go", sources, compile_into) / "clients")

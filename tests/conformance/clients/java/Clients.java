@@ -20,7 +20,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
@@ -470,15 +469,17 @@ public final class Clients {
         told.put("assigned", error(() -> admin.createTopics(List.of(new NewTopic(name("x"), Map.of(0, List.of(99))))).all().get()));
         admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(3))).all().get();
         told.put("fewer", error(() -> admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(1))).all().get()));
+        until(() -> admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size() == 3);
         TopicDescription described = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
         told.put("partitions", described.partitions().stream().map(p -> p.partition()).toList());
         told.put("same id", created.topicId(topic).get().equals(described.topicId()));
         told.put("by id", admin.describeTopics(org.apache.kafka.common.TopicCollection.ofTopicIds(List.of(described.topicId())))
             .allTopicIds().get().get(described.topicId()).name().equals(topic));
         admin.deleteTopics(org.apache.kafka.common.TopicCollection.ofTopicIds(List.of(described.topicId()))).all().get();
-        told.put("deleted", error(() -> admin.describeTopics(List.of(topic)).allTopicNames().get()));
+        until(() -> error(() -> admin.describeTopics(List.of(topic)).allTopicNames().get()).equals("UnknownTopicOrPartitionException"));
         told.put("delete again", error(() -> admin.deleteTopics(List.of(topic)).all().get()));
         admin.createTopics(List.of(wanted)).all().get();
+        until(() -> error(() -> admin.describeTopics(List.of(topic)).allTopicNames().get()).isEmpty());
         told.put("new id", !admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).topicId().equals(described.topicId()));
         return told;
     }
@@ -490,8 +491,10 @@ public final class Clients {
         told.put("first", List.of(config(resource, "retention.ms"), config(resource, "cleanup.policy"), config(resource, "segment.bytes")));
         alter(resource, "retention.ms", null, AlterConfigOp.OpType.DELETE);
         alter(resource, "cleanup.policy", "compact", AlterConfigOp.OpType.APPEND);
+        until(() -> config(resource, "cleanup.policy").get(0).contains("compact"));
         told.put("then", List.of(config(resource, "retention.ms"), config(resource, "cleanup.policy")));
         alter(resource, "cleanup.policy", "delete", AlterConfigOp.OpType.SUBTRACT);
+        until(() -> !config(resource, "cleanup.policy").get(0).contains("delete"));
         told.put("subtracted", config(resource, "cleanup.policy"));
         told.put("append to a number", error(() -> alter(resource, "retention.ms", "1", AlterConfigOp.OpType.APPEND)));
         told.put("unknown", error(() -> alter(resource, "no.such", "1", AlterConfigOp.OpType.SET)));
@@ -507,6 +510,7 @@ public final class Clients {
     }
 
     private List<String> config(ConfigResource resource, String name) throws Exception {
+        until(() -> error(() -> admin.describeConfigs(List.of(resource)).all().get()).isEmpty());
         ConfigEntry entry = admin.describeConfigs(List.of(resource)).all().get().get(resource).get(name);
         return List.of(entry.value(), entry.source().toString());
     }
@@ -701,10 +705,15 @@ public final class Clients {
         return records.stream().map(ConsumerRecord::value).toList();
     }
 
+    private interface Wanted {
+        boolean holds() throws Exception;
+    }
+
+    /** Waits until it holds; meanwhile the members poll. */
     @SafeVarargs
-    private static void until(BooleanSupplier wanted, Consumer<String, String>... members) {
+    private static void until(Wanted wanted, Consumer<String, String>... members) throws Exception {
         long end = System.nanoTime() + LONG.toNanos();
-        while (!wanted.getAsBoolean()) {
+        while (!wanted.holds()) {
             check(System.nanoTime() < end, "this takes too long");
             for (Consumer<String, String> member : members) {
                 member.poll(SHORT);

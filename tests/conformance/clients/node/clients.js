@@ -245,7 +245,9 @@ const scenarios = {
     const told = { again: await admin.createTopics({ topics: [{ topic: s.topic }] }) };
     told.bad = await error(() => admin.createTopics({ topics: [{ topic: "not a name" }] }));
     await admin.createPartitions({ topicPartitions: [{ topic: s.topic, count: 3 }] });
-    const { topics } = await admin.fetchTopicMetadata({ topics: [s.topic] });
+    const metadata = async () => (await admin.fetchTopicMetadata({ topics: [s.topic] })).topics;
+    await until(async () => (await metadata())[0].partitions.length === 3);
+    const topics = await metadata();
     told.partitions = topics[0].partitions.map((p) => [p.partitionId, p.replicas.length, p.isr.length]).sort();
     told.listed = (await admin.listTopics()).includes(s.topic);
     await s.send("a", "b", "c");
@@ -256,7 +258,7 @@ const scenarios = {
     });
     told.left = (await admin.fetchTopicOffsets(s.topic)).map(({ low, high }) => high - low);
     await admin.deleteTopics({ topics: [s.topic] });
-    told.deleted = !(await admin.listTopics()).includes(s.topic);
+    await until(async () => !(await admin.listTopics()).includes(s.topic));
     return told;
   },
 
@@ -272,6 +274,7 @@ const scenarios = {
     const first = await retention();
     const configEntries = [{ name: "cleanup.policy", value: "compact" }];
     await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
+    await until(async () => (await retention())[1]);
     return { first, then: await retention() };
   },
 
@@ -321,7 +324,7 @@ async function error(attempt) {
 }
 
 async function until(wanted) {
-  for (const end = Date.now() + SECONDS * 1000; !wanted(); ) {
+  for (const end = Date.now() + SECONDS * 1000; !(await wanted()); ) {
     if (Date.now() > end) throw new Error(`this takes too long: ${wanted}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
