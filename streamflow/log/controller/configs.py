@@ -1,7 +1,8 @@
 """What a setting is, and the settings a topic has. PURE.
 
 One row a setting: its field here, Kafka's name, default, unit, range, and why the default is what it is. A setting is
-listed when it has an effect; one that Kafka has and we don't yet is refused, never accepted and ignored.
+listed here when it has an effect. What Kafka has and we don't is in `inert`: shown, and refused when it is set to what
+would have to have an effect; never accepted and ignored.
 """
 
 from __future__ import annotations
@@ -15,49 +16,80 @@ from streamflow.errors import ConfigError
 INT64_MAX = 2**63 - 1
 
 
+Value = bool | int | float | str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One row. `choices` limits a text; `least` and `most` a number."""
+    """One row.
+
+    Args:
+        broker: of a topic's setting, the node's that is its default (Kafka's synonym); "" when it has none.
+        least, most: of a number.
+        choices: of a text; none of them is any text.
+        many: a list of any of the choices, or of none, between commas.
+        fixed: only the default is taken: whatever else it may mean isn't done.
+    """
 
     field: str
     name: str
-    default: bool | int | str
+    default: Value
     unit: str
     reason: str
+    broker: str = ""
     least: int = 0
     most: int = INT64_MAX
     choices: tuple[str, ...] = ()
+    many: bool = False
+    fixed: bool = False
 
-    def parse(self, text: str) -> bool | int | str:
+    def parse(self, text: str) -> Value:
         """The value `text` means.
 
-        Raises: ConfigError when it means none.
+        Raises: ConfigError when it means none, or one that can't be had.
         """
+        value = self._parse(text.strip())
+        if self.fixed and value != self.default:
+            raise ConfigError(f"{self.name} can only be {as_text(self.default)} here, not '{text}': {self.reason}")
+        return value
+
+    def _parse(self, text: str) -> Value:
         if isinstance(self.default, bool):
             if text.lower() not in ("true", "false"):
                 raise ConfigError(f"{self.name} is '{text}'; it must be true or false")
             return text.lower() == "true"
         if isinstance(self.default, str):
-            if text not in self.choices:
-                raise ConfigError(f"{self.name} is '{text}'; it must be one of: {', '.join(self.choices)}")
-            return text
+            return self._chosen(text)
         try:
-            number = int(text)
+            number = float(text) if isinstance(self.default, float) else int(text)
         except ValueError:
-            raise ConfigError(f"{self.name} is '{text}'; it must be a whole number of {self.unit}") from None
+            kind = "number" if isinstance(self.default, float) else "whole number"
+            raise ConfigError(f"{self.name} is '{text}'; it must be a {kind} of {self.unit}") from None
         if not self.least <= number <= self.most:
             raise ConfigError(f"{self.name} is {number}; it must be between {self.least} and {self.most} {self.unit}")
         return number
 
+    def _chosen(self, text: str) -> str:
+        parts = [part.strip() for part in text.split(",") if part.strip()] if self.many else [text]
+        if self.choices and not set(parts) <= set(self.choices):
+            some = "some of" if self.many else "one of"
+            raise ConfigError(f"{self.name} is '{text}'; it must be {some}: {', '.join(self.choices)}")
+        return ",".join(dict.fromkeys(parts))
 
-def parse_all(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, bool | int | str]:
+
+def as_text(value: Value) -> str:
+    """As `Setting.parse` reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse_all(settings: Iterable[Setting], given: Mapping[str, str]) -> dict[str, Value]:
     """Every setting's value by field: the given one (by field or by Kafka's name), else the default.
 
     Raises: ConfigError for a name that isn't known, with the nearest that is, and for a value that can't be.
     """
     table = list(settings)
     known = {s.name: s for s in table} | {s.field: s for s in table}
-    values: dict[str, bool | int | str] = {s.field: s.default for s in table}
+    values: dict[str, Value] = {s.field: s.default for s in table}
     for name, text in given.items():
         setting = known.get(name)
         if setting is None:
@@ -72,14 +104,17 @@ TOPIC_SETTINGS = (
     Setting(
         field="cleanup_policy",
         name="cleanup.policy",
+        broker="log.cleanup.policy",
         default="delete",
         unit="",
-        choices=("delete", "compact", "compact,delete", "delete,compact"),
+        choices=("delete", "compact"),
+        many=True,
         reason="as Kafka; a compacted topic is never deleted by age or size",
     ),
     Setting(
         field="retention_ms",
         name="retention.ms",
+        broker="log.retention.ms",
         default=7 * 24 * 3_600_000,
         unit="ms",
         least=-1,
@@ -88,6 +123,7 @@ TOPIC_SETTINGS = (
     Setting(
         field="retention_bytes",
         name="retention.bytes",
+        broker="log.retention.bytes",
         default=-1,
         unit="bytes",
         least=-1,
@@ -96,6 +132,7 @@ TOPIC_SETTINGS = (
     Setting(
         field="segment_bytes",
         name="segment.bytes",
+        broker="log.segment.bytes",
         default=128 << 20,
         unit="bytes",
         least=4096,
@@ -105,6 +142,7 @@ TOPIC_SETTINGS = (
     Setting(
         field="segment_ms",
         name="segment.ms",
+        broker="log.roll.ms",
         default=7 * 24 * 3_600_000,
         unit="ms",
         least=1,
@@ -113,13 +151,16 @@ TOPIC_SETTINGS = (
     Setting(
         field="index_interval_bytes",
         name="index.interval.bytes",
+        broker="log.index.interval.bytes",
         default=16 << 10,
         unit="bytes",
+        most=2**31 - 1,
         reason="Kafka: 4 KiB; an entry costs more memory here, and 16 KiB are read as fast",
     ),
     Setting(
         field="max_message_bytes",
         name="max.message.bytes",
+        broker="message.max.bytes",
         default=1024 * 1024 + 12,
         unit="bytes",
         most=2**31 - 1,
@@ -128,9 +169,38 @@ TOPIC_SETTINGS = (
     Setting(
         field="message_timestamp_type",
         name="message.timestamp.type",
+        broker="log.message.timestamp.type",
         default="CreateTime",
         unit="",
         choices=("CreateTime", "LogAppendTime"),
         reason="as Kafka: the producer knows when it happened",
+    ),
+    Setting(
+        field="timestamp_after_ms_max",
+        name="message.timestamp.after.max.ms",
+        broker="log.message.timestamp.after.max.ms",
+        default=3_600_000,
+        unit="ms",
+        reason="as Kafka: how far ahead of the broker's clock a producer's may be; one record of the far future would "
+        "keep its segment from ever being old. Held against a batch's first and newest timestamp",
+    ),
+    Setting(
+        field="timestamp_before_ms_max",
+        name="message.timestamp.before.max.ms",
+        broker="log.message.timestamp.before.max.ms",
+        default=INT64_MAX,
+        unit="ms",
+        reason="as Kafka: no limit; whoever replays the past writes old times. Held against a batch's first and newest "
+        "timestamp",
+    ),
+    Setting(
+        field="in_sync_min",
+        name="min.insync.replicas",
+        broker="min.insync.replicas",
+        default=1,
+        unit="replicas",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: a producer with acks=all is refused while fewer are in sync; there is one replica here",
     ),
 )

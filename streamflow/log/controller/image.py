@@ -7,9 +7,11 @@ Records come in log order and each is applied once; the same records always give
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from streamflow.log.controller import records as r
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,14 @@ class TopicImage:
     config: dict[str, str] = field(default_factory=dict)
 
 
+Entity = tuple[tuple[str, str | None], ...]
+"""Whom a quota is for: types and names, in the order of the types. A name of None is the type's default."""
+
+
 class MetadataImage:
-    """Invariant: `topics` and `topics_by_id` hold the same topics; `removed` none of them."""
+    """`broker_settings` holds what was set, by broker; None is all of them. `quotas` has no entity without any.
+
+    Invariant: `topics` and `topics_by_id` hold the same topics; `removed` none of them."""
 
     def __init__(self) -> None:
         self.cluster_id = ""
@@ -42,6 +50,8 @@ class MetadataImage:
         self.removed: set[bytes] = set()
         self.next_producer_id = 0
         self.broker_epochs: dict[int, int] = {}
+        self.broker_settings: dict[int | None, dict[str, str]] = {}
+        self.quotas: dict[Entity, dict[str, float]] = {}
 
     def __repr__(self) -> str:
         return f"<MetadataImage of {len(self.topics)} topics, brokers {self.broker_epochs}>"
@@ -60,17 +70,20 @@ class MetadataImage:
             case r.PartitionChange():
                 self._change(record)
             case r.TopicConfig():
-                config = self.topics_by_id[record.topic_id].config
-                if record.value is None:
-                    config.pop(record.name, None)
-                else:
-                    config[record.name] = record.value
+                _put(self.topics_by_id[record.topic_id].config, record.name, record.value)
             case r.RemoveTopic():
                 topic = self.topics_by_id.pop(record.topic_id)
                 del self.topics[topic.name]
                 self.removed.add(record.topic_id)
             case r.ProducerIds():
                 self.next_producer_id = record.next_producer_id
+            case r.BrokerSetting():
+                _put(self.broker_settings.setdefault(record.broker_id, {}), record.name, record.value)
+            case r.ClientQuota():
+                entity = tuple(sorted(record.entity.items()))
+                _put(self.quotas.setdefault(entity, {}), record.key, record.value)
+                if not self.quotas[entity]:
+                    del self.quotas[entity]
             case _:
                 assert_never(record)
 
@@ -118,3 +131,11 @@ class MetadataImage:
             assert topic.partitions, f"topic {topic.name} has partitions"
             for partition in topic.partitions:
                 assert set(partition.isr) <= set(partition.replicas), "only replicas are in sync"
+        assert all(self.quotas.values()), "a quota is kept while it says something"
+
+
+def _put(into: dict[str, Value], name: str, value: Value | None) -> None:
+    if value is None:
+        into.pop(name, None)
+    else:
+        into[name] = value

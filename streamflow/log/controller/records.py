@@ -73,7 +73,35 @@ class ProducerIds(MetadataRecord, frozen=True, kw_only=True):
     next_producer_id: int
 
 
-AnyRecord = RegisterBroker | Cluster | Topic | Partition | PartitionChange | TopicConfig | RemoveTopic | ProducerIds
+class BrokerSetting(MetadataRecord, frozen=True, kw_only=True):
+    """A setting of a broker, or of all brokers (`broker_id` None), by Kafka's name; None is "not set here any more"."""
+
+    broker_id: int | None
+    name: str
+    value: str | None
+
+
+class ClientQuota(MetadataRecord, frozen=True, kw_only=True):
+    """How much a client may do (KIP-546): an entity by its types and names, where a name of None is the type's default.
+    None is "no quota any more"."""
+
+    entity: dict[str, str | None]
+    key: str
+    value: float | None
+
+
+AnyRecord = (
+    RegisterBroker
+    | Cluster
+    | Topic
+    | Partition
+    | PartitionChange
+    | TopicConfig
+    | RemoveTopic
+    | ProducerIds
+    | BrokerSetting
+    | ClientQuota
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(AnyRecord).decode

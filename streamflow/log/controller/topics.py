@@ -6,15 +6,21 @@ The rules for names, counts and settings are Kafka's (`Topic.validate`, `Replica
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streamflow.errors import ConfigError, UnknownTopicError
 from streamflow.log.controller import records as r
-from streamflow.log.controller.configs import TOPIC_SETTINGS, parse_all
+from streamflow.log.controller.alter import Alterable
 from streamflow.log.controller.image import MetadataImage
-from streamflow.log.controller.placement import place
-from streamflow.log.errors import InvalidTopicError, TopicExistsError
+from streamflow.log.controller.inert import ALL_TOPIC_SETTINGS
+from streamflow.log.controller.placement import check_assignments, place
+from streamflow.log.errors import (
+    InvalidPartitionsError,
+    InvalidTopicConfigError,
+    InvalidTopicError,
+    TopicExistsError,
+)
 
 OFFSETS_TOPIC = "__consumer_offsets"
 TRANSACTIONS_TOPIC = "__transaction_state"
@@ -25,16 +31,20 @@ NAME_CHARACTERS_MAX = 249
 PARTITIONS_MAX = 10_000
 """Of one topic: far above what one node serves well, low enough that a slip of the hand doesn't fill the disk."""
 
+TOPIC_ALTERABLE = Alterable(settings=ALL_TOPIC_SETTINGS)
+
 _LEGAL = re.compile(r"[a-zA-Z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTopic:
-    """`replication_factor` -1 is the cluster's default."""
+    """`replication_factor` -1 is the cluster's default. `assignments`, if any, say which brokers hold each partition:
+    then they are as many as there are partitions."""
 
     name: str
     partitions: int = 1
     replication_factor: int = -1
+    assignments: Mapping[int, Sequence[int]] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -59,7 +69,7 @@ def create_topic(image: MetadataImage, new: NewTopic, topic_id: bytes, brokers: 
         topic_id: 16 bytes that no topic ever had.
         brokers: those that may hold replicas.
 
-    Raises: TopicExistsError, InvalidTopicError.
+    Raises: TopicExistsError, InvalidTopicError and its kinds.
     """
     assert topic_id not in image.topics_by_id, "a topic id is new"
     assert topic_id not in image.removed, "a topic id is new"
@@ -71,30 +81,37 @@ def create_topic(image: MetadataImage, new: NewTopic, topic_id: bytes, brokers: 
         raise InvalidTopicError(
             f"topic name '{new.name}' collides with '{twin}': '.' and '_' are the same in the names of metrics"
         )
-    if not 1 <= new.partitions <= PARTITIONS_MAX:
-        raise InvalidTopicError(
-            f"topic '{new.name}' can't have {new.partitions} partitions; give 1 to {PARTITIONS_MAX}"
-        )
+    count = len(new.assignments) or new.partitions
+    if not 1 <= count <= PARTITIONS_MAX:
+        raise InvalidPartitionsError(f"topic '{new.name}' can't have {count} partitions; give 1 to {PARTITIONS_MAX}")
     try:
-        parse_all(TOPIC_SETTINGS, new.config)
+        config = TOPIC_ALTERABLE.checked(new.config, new.config)
     except ConfigError as error:
-        raise InvalidTopicError(f"topic '{new.name}': {error}") from None
-    placed = place(new.partitions, new.replication_factor, brokers)
+        raise InvalidTopicConfigError(f"topic '{new.name}': {error}") from None
+    if new.assignments:
+        placed = check_assignments(new.assignments, brokers)
+    else:
+        placed = place(count, new.replication_factor, brokers)
     return [
         r.Topic(name=new.name, topic_id=topic_id),
-        *(r.TopicConfig(topic_id=topic_id, name=name, value=value) for name, value in new.config.items()),
-        *(
-            r.Partition(
-                topic_id=topic_id,
-                partition=number,
-                leader=replicas[0],
-                isr=replicas,
-                replicas=replicas,
-                leader_epoch=0,
-                partition_epoch=0,
-            )
-            for number, replicas in enumerate(placed)
-        ),
+        *(r.TopicConfig(topic_id=topic_id, name=name, value=value) for name, value in config.items()),
+        *new_partitions(topic_id, 0, placed),
+    ]
+
+
+def new_partitions(topic_id: bytes, first: int, placed: Sequence[tuple[int, ...]]) -> list[r.Partition]:
+    """The records of partitions that begin their lives: led by their first replica, with all replicas in sync."""
+    return [
+        r.Partition(
+            topic_id=topic_id,
+            partition=number,
+            leader=replicas[0],
+            isr=replicas,
+            replicas=replicas,
+            leader_epoch=0,
+            partition_epoch=0,
+        )
+        for number, replicas in enumerate(placed, first)
     ]
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streamflow.errors import ConfigError
 from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, parse_all
+from streamflow.log.controller.effective import TOPIC_DEFAULTS
+from streamflow.log.node.inert import INERT_BROKER_SETTINGS
 from streamflow.log.storage.partition import SegmentConfig, by_kafka_names
 
 FLUSH_COMMIT = "commit"
@@ -103,6 +106,13 @@ NODE_SETTINGS = (
         default=True,
         unit="",
         reason="as Kafka: a client that asks for a topic by name gets one",
+    ),
+    Setting(
+        field="delete_topics",
+        name="delete.topic.enable",
+        default=True,
+        unit="",
+        reason="as Kafka: a client may delete topics; the embedded log's own commands always may",
     ),
     Setting(
         field="num_partitions",
@@ -200,9 +210,20 @@ NODE_SETTINGS = (
 )
 
 
+BROKER_SETTINGS: tuple[Setting, ...] = (*NODE_SETTINGS, *TOPIC_DEFAULTS, *INERT_BROKER_SETTINGS)
+"""What a broker has, as clients see it: the node's own, the defaults of topics' settings, and what is as it is."""
+
+IN_LONGER_UNITS = {
+    "log.retention.hours": ("log.retention.ms", 3_600_000),
+    "log.retention.minutes": ("log.retention.ms", 60_000),
+    "log.roll.hours": ("log.roll.ms", 3_600_000),
+}
+"""Kafka's older names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeConfig:
-    """The node's settings. Each field is a row of `NODE_SETTINGS`."""
+    """The node's settings. Each field but `static` is a row of `NODE_SETTINGS`."""
 
     flush: str
     flush_interval_ms: int
@@ -215,6 +236,7 @@ class NodeConfig:
     producer_id_expiration_ms: int
     internal_log_bytes: int
     auto_create_topics: bool
+    delete_topics: bool
     num_partitions: int
     fetch_bytes_max: int
     connections_max_idle_ms: int
@@ -227,16 +249,35 @@ class NodeConfig:
     offset_metadata_length_max: int
     ballast_bytes: int
 
+    static: Mapping[str, str]
+    """What was given, by Kafka's names: defaults of topics' settings too."""
+
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> NodeConfig:
         """Raises: ConfigError for an unknown name or an impossible value."""
-        values = parse_all(NODE_SETTINGS, given)
-        return cls(**values)  # type: ignore[arg-type]  # parse_all gives each field the type of its default
+        static = dict(_named(name, value) for name, value in given.items())
+        values = parse_all(BROKER_SETTINGS, static)
+        return cls(**{s.field: values[s.field] for s in NODE_SETTINGS}, static=static)  # type: ignore[arg-type]
+        # parse_all gives each field the type of its default
+
+
+def _named(name: str, value: str) -> tuple[str, str]:
+    """A setting by Kafka's name; a time in hours or minutes in ms.
+
+    Raises: ConfigError.
+    """
+    if name in IN_LONGER_UNITS:
+        in_ms, factor = IN_LONGER_UNITS[name]
+        if not value.strip().lstrip("-").isdecimal():
+            raise ConfigError(f"{name} is '{value}'; it must be a whole number")
+        return in_ms, str(max(-1, int(value) * factor))
+    return next((s.name for s in BROKER_SETTINGS if s.field == name), name), value
 
 
 def segment_config(config: Mapping[str, str]) -> SegmentConfig:
     """How a topic's partitions keep their logs. Compacted ones are never deleted by age or size."""
-    kept = {"retention.ms": "-1", "retention.bytes": "-1"} if config.get("cleanup.policy") == "compact" else {}
+    deletes = "delete" in config.get("cleanup.policy", "delete").split(",")
+    kept = {} if deletes else {"retention.ms": "-1", "retention.bytes": "-1"}
     return by_kafka_names({**config, **kept})
 
 

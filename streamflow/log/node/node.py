@@ -15,6 +15,7 @@ from streamflow.event import TopicPartition
 from streamflow.log.coordinators.offsets import GroupOffsets
 from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.errors import OffsetOutOfRangeError
+from streamflow.log.node.admin import Admin
 from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.checkpoint import read_points, write_points
 from streamflow.log.node.client_transactions import ClientTransactions
@@ -27,6 +28,7 @@ from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
 from streamflow.log.node.producer import TransactionalProducer
 from streamflow.log.node.replica import Replica
+from streamflow.log.node.settings import Settings
 from streamflow.log.node.times import first_record_since
 from streamflow.log.node.topics import Topics
 from streamflow.log.node.transactions import Transactions
@@ -65,12 +67,14 @@ class Node:
         self.topics = Topics(
             world.files,
             metadata,
+            Settings(metadata, config.static),
             self.flusher,
             self.ballast,
             commits_flushed=durable,
             new_id=lambda: world.random_bytes(TOPIC_ID_BYTES),
             now_ms=now_ms,
         )
+        self.admin = Admin(self.topics, config)
         offsets, coordinator = GroupOffsets(), TransactionCoordinator()
         self.groups = Groups(offsets, self.topics, self.flusher, durable=durable, now_ms=now_ms)
         self.group_coordinator = GroupCoordinator(self.groups, config, now_ms=now_ms, random_bytes=world.random_bytes)

@@ -10,20 +10,36 @@ from collections.abc import Callable
 
 from streamflow.event import TopicPartition
 from streamflow.log.controller.topics import INTERNAL_TOPICS
+from streamflow.log.node.admission import Admission
 from streamflow.log.node.ballast import Ballast
 from streamflow.log.replication.events import Appended, Event, Flushed
 from streamflow.log.replication.leader import Leader
-from streamflow.log.storage.partition import AppendInfo, PartitionLog
+from streamflow.log.storage.partition import AppendInfo, PartitionLog, SegmentConfig
+
+UNASKED = Admission()
 
 
 class Replica:
-    def __init__(self, where: TopicPartition, path: str, log: PartitionLog, leader: Leader, ballast: Ballast) -> None:
+    """Args:
+    admission: what producers may append.
+    """
+
+    def __init__(
+        self,
+        where: TopicPartition,
+        path: str,
+        log: PartitionLog,
+        leader: Leader,
+        ballast: Ballast,
+        admission: Admission = UNASKED,
+    ) -> None:
         self._ballast = ballast
         self._internal = where.topic in INTERNAL_TOPICS
         self.where = where
         self.path = path
         self.log = log
         self.leader = leader
+        self.admission = admission
         self.listeners: set[Callable[[], None]] = set()
         self.deleted = False
         self.last_stable_offset = log.last_stable_offset(leader.high_watermark)
@@ -38,6 +54,10 @@ class Replica:
     @property
     def unflushed(self) -> bool:
         return self.leader.flushed < self.leader.end
+
+    def configure(self, config: SegmentConfig, admission: Admission) -> None:
+        """Other settings, from now on."""
+        self.log.config, self.admission = config, admission
 
     def append(self, batches: bytes | bytearray | memoryview, now_ms: int, *, repaired: bool = False) -> AppendInfo:
         """Appends, without making durable. See `Appended` for `repaired`."""

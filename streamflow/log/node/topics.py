@@ -14,17 +14,17 @@ import structlog
 
 from streamflow.errors import UnknownTopicError
 from streamflow.event import TopicPartition
-from streamflow.log.controller.image import TopicImage
-from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord
+from streamflow.log.controller.image import MetadataImage, TopicImage
+from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord, BrokerSetting, Partition, TopicConfig
 from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic, create_topic, delete_topic
 from streamflow.log.errors import DirectoryError, InvalidTopicError, StorageFailedError
 from streamflow.log.model import Identity
 from streamflow.log.node.ballast import Ballast
-from streamflow.log.node.config import segment_config
 from streamflow.log.node.flusher import Flusher
 from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
 from streamflow.log.node.replica import Replica
+from streamflow.log.node.settings import Settings
 from streamflow.log.replication.leader import Leader
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.partition import PartitionLog
@@ -54,6 +54,7 @@ class Topics:
         self,
         files: Files,
         metadata: MetadataLog,
+        settings: Settings,
         flusher: Flusher,
         ballast: Ballast,
         *,
@@ -63,6 +64,7 @@ class Topics:
     ) -> None:
         self.replicas: dict[TopicPartition, Replica] = {}
         self.metadata = metadata
+        self.settings = settings
         self._files = files
         self._flusher = flusher
         self._ballast = ballast
@@ -98,10 +100,13 @@ class Topics:
             elif topic_id not in image.topics_by_id:
                 log.warning("a directory of no known topic is left alone", path=f"{self._files.root}/{ROOT}/{name}")
 
-    def _open_logs(self, topic: TopicImage, points: Mapping[str, int], *, clean: bool) -> Iterator[Replica]:
+    def _open_logs(
+        self, topic: TopicImage, points: Mapping[str, int], *, clean: bool, first: int = 0
+    ) -> Iterator[Replica]:
+        """From partition `first`."""
         path = topic_path(topic)
-        config = segment_config(topic.config)
-        for number, partition in enumerate(topic.partitions):
+        config, admission = self.settings.segments(topic), self.settings.admission(topic)
+        for number, partition in enumerate(topic.partitions[first:], first):
             where, directory = TopicPartition(topic.name, number), f"{path}/{number}"
             point = points.get(directory, 0)
             if point and not self._files.names(directory):
@@ -118,7 +123,7 @@ class Topics:
                 end=partition_log.log_end_offset,
                 flush_before_commit=self._commits_flushed,
             )
-            yield Replica(where, directory, partition_log, leader, self._ballast)
+            yield Replica(where, directory, partition_log, leader, self._ballast, admission)
 
     def release(self) -> None:
         """Closes the files as they are."""
@@ -152,12 +157,17 @@ class Topics:
 
     # Changing
 
-    async def create(self, new: NewTopic) -> None:
-        """Raises: TopicExistsError, InvalidTopicError, LogError."""
-        if new.name in INTERNAL_TOPICS or new.name == METADATA_TOPIC:
+    async def create(self, new: NewTopic, *, validate_only: bool = False) -> TopicImage:
+        """Returns: the topic, or what it would be. Raises: TopicExistsError, InvalidTopicError, LogError."""
+        if new.name not in self.metadata.image.topics and new.name in {*INTERNAL_TOPICS, METADATA_TOPIC}:
             raise InvalidTopicError(f"topic '{new.name}' is the log's own; it makes it when it needs it")
         async with self._changing:
-            await self._create(new)
+            if validate_only:
+                preview = MetadataImage()
+                for record in create_topic(self.metadata.image, new, self._new_id(), (self.metadata.node_id,)):
+                    preview.apply(record)
+                return preview.topics[new.name]
+            return await self._create(new)
 
     async def ensure_internal(self, name: str) -> None:
         """Creates one of the log's own topics unless it exists."""
@@ -167,13 +177,17 @@ class Topics:
             if TopicPartition(name, 0) not in self.replicas:
                 await self._create(NewTopic(name=name, config=INTERNAL_CONFIG))
 
-    async def _create(self, new: NewTopic) -> None:
+    async def _create(self, new: NewTopic) -> TopicImage:
         metadata, now_ms = self.metadata, self._now_ms()
         records = create_topic(metadata.image, new, self._new_id(), (metadata.node_id,))
         await self._flusher.alone(lambda: metadata.write(records, now_ms))
         metadata.apply(records)
         topic = metadata.image.topics[new.name]
-        opened = await self._flusher.alone(lambda: list(self._open_logs(topic, {}, clean=True)))
+        await self._open_new(topic)
+        return topic
+
+    async def _open_new(self, topic: TopicImage, first: int = 0) -> None:
+        opened = await self._flusher.alone(lambda: list(self._open_logs(topic, {}, clean=True, first=first)))
         self.replicas.update((replica.where, replica) for replica in opened)
 
     async def delete(self, name: str) -> None:
@@ -198,10 +212,35 @@ class Topics:
 
     async def write(self, records: Sequence[AnyRecord]) -> None:
         """Adds other metadata records."""
+        await self.change(lambda _: records)
+
+    async def change(self, decide: Callable[[MetadataImage], Sequence[AnyRecord]]) -> None:
+        """Adds what is decided while nothing else changes: settings hold and new partitions are there when it returns.
+
+        Raises: what `decide` raises; LogError.
+        """
         async with self._changing:
-            now_ms = self._now_ms()
-            await self._flusher.alone(lambda: self.metadata.write(records, now_ms))
-            self.metadata.apply(records)
+            metadata, now_ms = self.metadata, self._now_ms()
+            records = decide(metadata.image)
+            if not records:
+                return
+            await self._flusher.alone(lambda: metadata.write(records, now_ms))
+            metadata.apply(records)
+            await self._follow(records)
+
+    async def _follow(self, records: Sequence[AnyRecord]) -> None:
+        """Has the partitions do as the records say."""
+        image = self.metadata.image
+        for topic_id in {record.topic_id for record in records if isinstance(record, Partition)}:
+            topic = image.topics_by_id[topic_id]
+            opened = sum(TopicPartition(topic.name, n) in self.replicas for n in range(len(topic.partitions)))
+            await self._open_new(topic, opened)
+        touched = {record.topic_id for record in records if isinstance(record, TopicConfig)}
+        everyone = any(isinstance(record, BrokerSetting) for record in records)
+        for topic in image.topics.values() if everyone else map(image.topics_by_id.__getitem__, touched):
+            segments, admission = self.settings.segments(topic), self.settings.admission(topic)
+            for number in range(len(topic.partitions)):
+                self.replicas[TopicPartition(topic.name, number)].configure(segments, admission)
 
     def expire_producers(self, before_ms: int) -> None:
         """Partitions forget producers that wrote nothing since."""

@@ -59,7 +59,7 @@ def test_names_that_differ_only_by_dot_and_underscore_collide() -> None:
         (NewTopic(name="a", config={"retention.mss": "1"}), r"did you mean 'retention\.ms'"),
         (NewTopic(name="a", config={"retention.ms": "soon"}), "whole number of ms"),
         (NewTopic(name="a", config={"retention.ms": "-2"}), "between -1 and"),
-        (NewTopic(name="a", config={"cleanup.policy": "burn"}), "one of: delete, compact"),
+        (NewTopic(name="a", config={"cleanup.policy": "burn"}), "some of: delete, compact"),
     ],
 )
 def test_an_impossible_topic_is_refused_with_what_is_wrong(new: NewTopic, said: str) -> None:

@@ -11,7 +11,7 @@ from streamflow.log.node.embedded import parse_address
 
 
 def test_every_field_of_the_config_is_a_row_of_the_table() -> None:
-    assert [f.name for f in dataclasses.fields(NodeConfig)] == [s.field for s in NODE_SETTINGS]
+    assert [f.name for f in dataclasses.fields(NodeConfig)] == [*(s.field for s in NODE_SETTINGS), "static"]
     assert len({s.name for s in TABLE}) == len({s.field for s in TABLE}) == len(TABLE)
 
 
@@ -55,3 +55,24 @@ def test_a_compacted_topic_is_kept_whatever_retention_says() -> None:
     kept = segment_config({"cleanup.policy": "compact", "retention.ms": "5", "segment.bytes": "5000"})
     assert (kept.retention_ms, kept.retention_bytes, kept.segment_bytes) == (-1, -1, 5000)
     assert segment_config({"retention.ms": "5"}).retention_ms == 5
+
+
+def test_defaults_of_topics_settings_are_the_nodes_to_give() -> None:
+    assert NodeConfig.parse({"log.retention.ms": "5", "flush_interval_ms": "7"}).static == {
+        "log.retention.ms": "5",
+        "log.flush.interval.ms": "7",
+    }
+    with pytest.raises(ConfigError, match=r"log\.retention\.ms is 'x'"):
+        NodeConfig.parse({"log.retention.ms": "x"})
+
+
+def test_kafkas_longer_units_are_taken_in_ms() -> None:
+    assert NodeConfig.parse({"log.retention.hours": "2"}).static == {"log.retention.ms": "7200000"}
+    assert NodeConfig.parse({"log.retention.minutes": "-1"}).static == {"log.retention.ms": "-1"}
+    with pytest.raises(ConfigError, match="whole number"):
+        NodeConfig.parse({"log.roll.hours": "soon"})
+
+
+def test_a_topic_whose_policy_is_empty_is_kept() -> None:
+    assert segment_config({"cleanup.policy": "", "retention.ms": "5"}).retention_ms == -1
+    assert segment_config({"cleanup.policy": "compact,delete", "retention.ms": "5"}).retention_ms == 5

@@ -1,0 +1,53 @@
+"""What settings hold now on this node: those of the command line, and over them those in the metadata log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamflow.log.controller.configs import TOPIC_SETTINGS, parse_all
+from streamflow.log.controller.effective import BrokerConfig, topic_config
+from streamflow.log.controller.image import TopicImage
+from streamflow.log.node.admission import Admission
+from streamflow.log.node.config import segment_config
+from streamflow.log.node.metadata import MetadataLog
+from streamflow.log.storage.partition import SegmentConfig
+
+
+class Settings:
+    """Args:
+    static: what the node was started with, by Kafka's names.
+    """
+
+    def __init__(self, metadata: MetadataLog, static: Mapping[str, str]) -> None:
+        self._metadata = metadata
+        self._static = static
+
+    @property
+    def broker(self) -> BrokerConfig:
+        """What is set of this broker."""
+        set_of = self._metadata.image.broker_settings
+        return BrokerConfig(
+            own=set_of.get(self._metadata.node_id, {}), all_brokers=set_of.get(None, {}), static=self._static
+        )
+
+    def topic(self, topic: TopicImage) -> dict[str, str]:
+        """What isn't at its default."""
+        return topic_config(topic.config, self.broker)
+
+    def segments(self, topic: TopicImage) -> SegmentConfig:
+        return segment_config(self.topic(topic))
+
+    def admission(self, topic: TopicImage) -> Admission:
+        given = self.topic(topic)
+        values = parse_all(_ADMISSION, {name: given[name] for name in _ADMISSION_NAMES & given.keys()})
+        append_time = values.pop("message_timestamp_type") == "LogAppendTime"
+        return Admission(**values, append_time=append_time)  # type: ignore[arg-type]  # as segment_config
+
+
+_ADMISSION_NAMES = {
+    "min.insync.replicas",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.type",
+}
+_ADMISSION = tuple(setting for setting in TOPIC_SETTINGS if setting.name in _ADMISSION_NAMES)
