@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.broker.tools import CLIENTS, java, kafka_jars
 
 sys.path.insert(0, str(CLIENTS))
-from brokers import answers, free_port  # noqa: E402
+from brokers import answers, free_port
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS_MAX = 60

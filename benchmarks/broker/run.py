@@ -13,15 +13,17 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.broker.contenders import CONTENDERS, Contender, Running, running
-from benchmarks.broker.tools import JavaTools, Load, LoadFailedError, Rdkafka
+from benchmarks.broker.tools import JavaTools, Load, LoadFailedError, Rate, Rdkafka
 
 RESULTS = Path(__file__).parents[1] / "results"
 BYTES_A_LOAD = {100: 200_000_000, 1000: 600_000_000}
@@ -41,11 +43,7 @@ def measure(contender: Contender, tools: list[Rdkafka | JavaTools], scale: float
         figures["memory at rest, MB"] = broker.peak_mb()
         for size, amount in BYTES_A_LOAD.items():
             for tool in tools:
-                for acks, said in ACKS:
-                    load = Load(f"{tool.name}-{size}-{acks.strip('-')}{len(said)}", int(amount * scale) // size, size, acks)
-                    name = f"{tool.name}, {size} B"
-                    _figure(figures, f"produce {name}, {said}, rec/s", console, lambda: _rate(tool.produce, broker, load))
-                _figure(figures, f"fetch {name}, rec/s", console, lambda: _rate(tool.consume, broker, load))
+                _rates(figures, tool, broker, (size, int(amount * scale) // size), console)
         for tool in tools:
             if isinstance(tool, Rdkafka):
                 _latencies(figures, tool, broker, scale, console)
@@ -54,8 +52,20 @@ def measure(contender: Contender, tools: list[Rdkafka | JavaTools], scale: float
     return figures
 
 
-def _rate(work: Callable[[str, Load], object], broker: Running, load: Load) -> float:
-    return float(work(broker.address, load).records_per_second)  # type: ignore[attr-defined]
+def _rates(
+    figures: Figures, tool: Rdkafka | JavaTools, broker: Running, amount: tuple[int, int], console: Console
+) -> None:
+    """Args: amount: a record's size, and how many."""
+    size, count = amount
+    what = f"{tool.name}, {size} B"
+    for acks, said in ACKS:
+        load = Load(f"{tool.name}-{size}-{said[5:]}", count, size, acks)
+        _figure(figures, f"produce {what}, {said}, rec/s", console, partial(_rate, tool.produce, broker, load))
+    _figure(figures, f"fetch {what}, rec/s", console, partial(_rate, tool.consume, broker, load))
+
+
+def _rate(work: Callable[[str, Load], Rate], broker: Running, load: Load) -> float:
+    return work(broker.address, load).records_per_second
 
 
 def _figure(figures: Figures, name: str, console: Console, work: Callable[[], float]) -> None:
@@ -108,7 +118,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the amount of records")
     parser.add_argument("--contenders", nargs="*", default=[c.name for c in CONTENDERS])
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     with console.status("building the load generators"):
         tools: list[Rdkafka | JavaTools] = [Rdkafka(), JavaTools()]
     results = {c.name: measure(c, tools, asked.scale, console) for c in CONTENDERS if c.name in asked.contenders}

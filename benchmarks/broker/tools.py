@@ -1,8 +1,8 @@
 """The load generators, which are others': librdkafka's `rdkafka_performance` and Kafka's own `ProducerPerformance` and
 `ConsumerPerformance`. They are made once and kept, by what makes the conformance tests' clients.
 
-`rdkafka_performance` is built from librdkafka's sources as the npm package `node-rdkafka` carries them: npm, a C compiler
-and make are needed.
+`rdkafka_performance` is built from librdkafka's sources as the npm package `node-rdkafka` carries them: npm, a C
+compiler and make are needed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -18,12 +19,15 @@ from statistics import quantiles
 HERE = Path(__file__).parent
 CLIENTS = HERE.parents[1] / "tests/conformance/clients"
 sys.path.insert(0, str(CLIENTS))
-from toolchains import build, found, java, kafka_jars, made, tools_jars  # noqa: E402
+from toolchains import QUIET_LOGS, build, found, java, kafka_jars, made, tools_jars  # noqa: E402
 
 LOAD_SECONDS_MAX = 120
+CONSUMER_READY_SECONDS = 1.5
+"""Until it waits at the topic's end."""
+MICROSECONDS = 1000
 PIN = HERE / "librdkafka.pin"
 
-__all__ = ["CLIENTS", "Rdkafka", "JavaTools", "Rate", "LoadFailedError", "java", "kafka_jars"]
+__all__ = ["CLIENTS", "JavaTools", "LoadFailedError", "Rate", "Rdkafka", "java", "kafka_jars"]
 
 
 class LoadFailedError(Exception):
@@ -84,10 +88,8 @@ class Rdkafka:
     def produce(self, address: str, load: Load) -> Rate:
         settings = ("linger.ms=5", "batch.num.messages=10000", "queue.buffering.max.messages=1000000")
         options = [part for setting in settings for part in ("-X", setting)]
-        count, size = str(load.count), str(load.size)
-        return self._rate(
-            run([self._program, "-P", "-b", address, "-t", load.topic, "-c", count, "-s", size, "-a", load.acks, *options])
-        )
+        what = ["-t", load.topic, "-c", str(load.count), "-s", str(load.size), "-a", load.acks]
+        return self._rate(run([self._program, "-P", "-b", address, *what, *options]))
 
     def consume(self, address: str, load: Load) -> Rate:
         where = ["-t", load.topic, "-p", "0", "-o", "beginning"]
@@ -95,7 +97,7 @@ class Rdkafka:
 
     @staticmethod
     def _rate(printed: str) -> Rate:
-        found = re.findall(r"(\d+) msgs/s and ([\d.]+) MB/s", printed)
+        found = re.findall(r"(\d+) msgs/s (?:and |\()([\d.]+) MB/s", printed)
         if not found:
             raise LoadFailedError(printed[-400:].strip())
         return Rate(float(found[-1][0]), float(found[-1][1]))
@@ -105,17 +107,18 @@ class Rdkafka:
         common = ["-b", address, "-t", load.topic, "-l", "-s", str(load.size), "-c", str(load.count)]
         with tempfile.TemporaryDirectory() as directory:
             written = Path(directory) / "latencies"
-            command = [self._program, "-C", *common, "-p", "0", "-o", "beginning", "-A", str(written)]
-            command += ["-X", "fetch.wait.max.ms=100"]
+            command = [self._program, "-C", *common, "-p", "0", "-o", "end", "-A", str(written)]
+            run([self._program, "-P", "-b", address, "-t", load.topic, "-c", "1", "-s", str(load.size)])
             consumer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                run([self._program, "-P", *common, "-r", str(per_second), "-a", load.acks, "-X", "linger.ms=0"])
+                time.sleep(CONSUMER_READY_SECONDS)
+                run([self._program, "-P", *common, "-r", str(per_second), "-a", load.acks])
                 consumer.wait(LOAD_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 raise LoadFailedError("the consumer didn't get all records") from None
             finally:
                 consumer.kill()
-            latencies = [float(line) / 1000 for line in written.read_text().split()]
+            latencies = [float(line) / MICROSECONDS for line in written.read_text().split()]
         cuts = quantiles(latencies[len(latencies) // 5 :], n=100)  # The first fifth warms up.
         return cuts[49], cuts[98]
 
@@ -126,7 +129,7 @@ class JavaTools:
     name = "java"
 
     def __init__(self) -> None:
-        self._start = [java().program, "-Xmx512m", "-cp", f"{tools_jars()}/*"]
+        self._start = [java().program, "-Xmx512m", QUIET_LOGS, "-cp", f"{tools_jars()}/*"]
 
     def produce(self, address: str, load: Load) -> Rate:
         properties = [f"bootstrap.servers={address}", f"acks={load.acks}", "linger.ms=5", "batch.size=131072"]
@@ -144,8 +147,9 @@ class JavaTools:
         tool = "org.apache.kafka.tools.ConsumerPerformance"
         count = ["--num-records", str(load.count), "--timeout", "20000"]
         printed = run([*self._start, tool, "--bootstrap-server", address, "--topic", load.topic, *count])
-        names = [n.strip() for n in printed.splitlines()[0].split(",")]
-        values = dict(zip(names, (v.strip() for v in printed.splitlines()[-1].split(",")), strict=False))
+        table = [[cell.strip() for cell in line.split(",")] for line in printed.splitlines()]
+        names = next((row for row in table if "fetch.nMsg.sec" in row), [])
+        values = dict(zip(names, next((row for row in reversed(table) if len(row) == len(names)), []), strict=False))
         try:
             return Rate(float(values["fetch.nMsg.sec"]), float(values["fetch.MB.sec"]) * 1.048576)
         except KeyError:

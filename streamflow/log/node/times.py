@@ -1,10 +1,12 @@
-"""Records by time: what a log's time index says, and a look into the one batch it points at."""
+"""Records by time: from where the log's time index points on, a look into those batches that may hold one."""
 
 from __future__ import annotations
 
 from streamflow.log.node.fetch import DECODED_BYTES_MAX
-from streamflow.log.records import decode
+from streamflow.log.records import decode, parse_header
 from streamflow.log.storage.partition import PartitionLog
+
+READ_BYTES = 1 << 20
 
 
 def first_record_since(log: PartitionLog, timestamp_ms: int, up_to: int) -> tuple[int, int] | None:
@@ -15,10 +17,19 @@ def first_record_since(log: PartitionLog, timestamp_ms: int, up_to: int) -> tupl
     found = log.offset_for_timestamp(timestamp_ms, up_to)
     if found is None:
         return None
-    (view, *_) = log.read(max(found[0], log.log_start_offset), 1, up_to=up_to)
-    columns = decode(view, DECODED_BYTES_MAX)
-    offset, at = next((o, t) for o, t in zip(columns.offsets, columns.timestamps, strict=True) if t >= timestamp_ms)
-    return max(offset, log.log_start_offset), at
+    start = log.log_start_offset
+    position = max(found[0], start)
+    while position < up_to and (batches := log.read(position, READ_BYTES, up_to=up_to)):
+        for batch in batches:
+            header = parse_header(batch)
+            position = header.last_offset + 1
+            if header.max_timestamp < timestamp_ms:
+                continue
+            columns = decode(batch, DECODED_BYTES_MAX)
+            for offset, at_ms in zip(columns.offsets, columns.timestamps, strict=True):
+                if at_ms >= timestamp_ms and offset >= start:
+                    return offset, at_ms
+    return None
 
 
 def newest_record(log: PartitionLog, up_to: int) -> tuple[int, int] | None:

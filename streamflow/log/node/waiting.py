@@ -9,13 +9,13 @@ import anyio
 from streamflow.log.node.replica import Replica
 
 
-async def wait_for_news(replicas: Sequence[Replica], timeout_ms: float) -> None:
+async def wait_for_news(replicas: Sequence[Replica], timeout_seconds: float) -> None:
     """Until one of them may have more to read, or is deleted, or the time is up."""
     moved = anyio.Event()
     for replica in replicas:
         replica.listeners.add(moved.set)
     try:
-        with anyio.move_on_after(timeout_ms / 1000):
+        with anyio.move_on_after(timeout_seconds):
             await moved.wait()
     finally:
         for replica in replicas:
