@@ -108,6 +108,12 @@ def kind_of(setting: Setting) -> Kind:
             return Kind.INT if setting.most < 2**31 else Kind.LONG
 
 
+def documentation(setting: Setting) -> str:
+    """What a setting is for, in a line, for whoever reads it beside its name."""
+    said = f"can't be chosen: {setting.reason}" if setting.fixed else setting.reason
+    return f"{said[0].upper()}{said[1:]}." + (f" In {setting.unit}." if setting.unit else "")
+
+
 def topic_config(config: Mapping[str, str], broker: BrokerConfig) -> dict[str, str]:
     """A topic's settings, those that aren't at their defaults: its own, and what the broker's say for the others."""
     found = dict(config)

@@ -159,6 +159,11 @@ class Node:
             raise
         return node
 
+    @property
+    def directory(self) -> str:
+        """Where the files are."""
+        return str(self._world.files.root)
+
     # Data
 
     async def append(self, where: TopicPartition, data: bytes | bytearray) -> int:

@@ -24,18 +24,19 @@ async def handle(
     context: Context, request: delete_topics_request.DeleteTopicsRequest
 ) -> delete_topics_response.DeleteTopicsResponse:
     wanted = request.topics if context.version >= 6 else [State(name=name) for name in request.topic_names]
-    times = Counter(filter(None, (_id_of(context, topic) or topic.name for topic in wanted)))
+    keys = [_key(context, topic) for topic in wanted]
+    times = Counter(keys)
     return delete_topics_response.DeleteTopicsResponse(
-        responses=[await _delete(context, topic, times[_id_of(context, topic) or topic.name]) for topic in wanted]
+        responses=[await _delete(context, topic, times[key]) for topic, key in zip(wanted, keys, strict=True)]
     )
 
 
-def _id_of(context: Context, wanted: delete_topics_request.DeleteTopicState) -> bytes | None:
-    """What the same topic has in common, however it is named."""
+def _key(context: Context, wanted: delete_topics_request.DeleteTopicState) -> bytes | str:
+    """The same for the same topic, however it is named."""
     if wanted.topic_id != NO_ID:
         return wanted.topic_id
     topic = context.broker.topic(wanted.name or "")
-    return None if topic is None else topic.topic_id
+    return wanted.name or "" if topic is None else topic.topic_id
 
 
 async def _delete(
