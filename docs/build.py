@@ -18,7 +18,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 HERE = Path(__file__).parent
-PAGES = [HERE / "index.md", HERE / "tutorial.md", HERE / "guarantees.md"]
+PAGES = [HERE / name for name in ("index.md", "tutorial.md", "guarantees.md", "broker.md")]
 LAST = [HERE.parent / "CONTRIBUTING.md", HERE.parent / "CHANGELOG.md"]
 
 TEMPLATE = """<!doctype html>
