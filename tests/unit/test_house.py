@@ -68,6 +68,10 @@ TESTED_WITH = {
     "unit/log/coordinators/test_classic.py": {
         f"log/coordinators/{part}.py" for part in ("group_events", "group_states", "joining", "members", "rebalance")
     },
+    "unit/log/coordinators/test_consumer.py": {
+        f"log/coordinators/consumer_{part}.py" for part in ("admission", "events", "rebalance")
+    },
+    "unit/log/coordinators/test_topic_patterns.py": {"log/coordinators/pattern_states.py"},
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
     # Real processes: a worker with its sources and sinks; the command as a user types it.
     "integration/test_flights.py": {"worker/drains.py", "worker/feeds.py"},
