@@ -36,12 +36,11 @@ from streamflow.topology import (
     TopicNode,
     Topology,
 )
+from streamflow.transport import DEFAULT_LOG
 
 if TYPE_CHECKING:
     from streamflow.sinks.base import Sink
     from streamflow.state.memory import MemoryStore
-
-DEFAULT_LOG = "log://./streamflow-data"
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,200}")
 

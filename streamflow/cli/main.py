@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from streamflow.app import DEFAULT_LOG
+from streamflow.transport import DEFAULT_LOG
 from streamflow.errors import StreamflowError
 
 app = typer.Typer(

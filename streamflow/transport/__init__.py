@@ -8,6 +8,7 @@ from collections.abc import Callable
 from streamflow.errors import ConfigError
 from streamflow.transport.base import Transport
 
+DEFAULT_LOG = "log://./streamflow-data"
 KNOWN = ("memory://", "log://PATH")
 
 
@@ -34,4 +35,4 @@ def _wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-__all__ = ["open_transport"]
+__all__ = ["DEFAULT_LOG", "open_transport"]
