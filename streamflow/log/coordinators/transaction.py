@@ -32,15 +32,13 @@ class Transaction:
     """`value` is the id's record (but for an embedded producer's Ongoing, which isn't written), `pending` the one on
     its way to the disk.
 
-    `unsettled`: partitions whose markers would be lost if the last record were replaced now. `last_epoch`: of the
-    producer that opened again as itself, so that its request may come twice; -1 for none.
+    `unsettled`: partitions whose markers would be lost if the last record were replaced now.
     """
 
     value: TransactionValue
     pending: TransactionValue | None = None
     unsettled: frozenset[TopicPartition] = frozenset()
     opening: Initialise | None = None
-    last_epoch: int = -1
 
     @property
     def ending(self) -> bool:
@@ -67,6 +65,8 @@ class Transaction:
     def was_opened_by(self, expected: tuple[int, int]) -> bool:
         """Whether the producer that opens as itself (KIP-360) has been given what it asks for, and asks again.
 
+        It may have asked, or ended its transaction, or had it aborted by the clock (KIP-588), and not know.
+
         Args:
             expected: producer id and epoch it believes to have.
 
@@ -75,36 +75,42 @@ class Transaction:
         value = self.value
         if value.producer_epoch < 0 or expected == (value.producer_id, value.producer_epoch):
             return False
-        rotated = expected[0] == value.previous_producer_id and expected[1] >= EPOCH_MAX
-        if rotated or expected == (value.producer_id, self.last_epoch):
-            if value.status in OUTCOME:
-                return False
-            if value.status is not S.ONGOING:
-                return True
+        itself = value.previous_producer_id == value.producer_id or self._ended_by_v2
+        bumped = itself and expected == (value.producer_id, value.producer_epoch - 1)
+        if bumped or self._rotated_from(expected):
+            return value.status not in OUTCOME and value.producer_epoch <= EPOCH_MAX
         raise ProducerFencedError(
             f"producer {expected[0]} at epoch {expected[1]} was replaced by producer {value.producer_id} at epoch "
             f"{value.producer_epoch}; another instance with its transactional id runs: stop this one"
         )
 
-    def ended_by_v2(self, session: ProducerSession) -> bool:
-        """Whether the producer's transaction is ended, and it asks again."""
-        value = self.value
-        if value.version is not V.V2 or value.status not in {*OUTCOME, *OUTCOME.values()}:
+    def was_ended_by(self, session: ProducerSession) -> bool:
+        """Whether the V2 producer's transaction is ended, and it asks again."""
+        value, before = self.value, (session.producer_id, session.producer_epoch)
+        if not self._ended_by_v2:
             return False
-        rotated = value.previous_producer_id == session.producer_id and value.producer_epoch == 0
-        if rotated:
-            return session.producer_epoch == EPOCH_MAX
-        bumped = value.producer_id == session.producer_id and value.producer_epoch == session.producer_epoch + 1
-        return bumped and (value.producer_epoch <= EPOCH_MAX or value.next_producer_id >= 0)
+        usable = value.producer_epoch <= EPOCH_MAX or value.next_producer_id >= 0
+        return self._rotated_from(before) or (usable and before == (value.producer_id, value.producer_epoch - 1))
+
+    @property
+    def _ended_by_v2(self) -> bool:
+        return self.value.version is V.V2 and self.value.status not in (S.EMPTY, S.ONGOING)
+
+    def _rotated_from(self, before: tuple[int, int]) -> bool:
+        """Whether the last step gave the producer that had `before` its new producer id."""
+        value = self.value
+        return before == (value.previous_producer_id, EPOCH_MAX) and value.previous_producer_id != value.producer_id
 
 
 def opened(value: TransactionValue, opening: Initialise, now_ms: int) -> TransactionValue:
-    """A producer opens: nothing is open, and the one before is fenced."""
+    """A producer opens: nothing is open, and the one before is fenced. One that opens as itself may have been given its
+    epoch with the end of what it left open."""
     exhausted = value.producer_epoch >= EPOCH_MAX
+    has_it = opening.expected == (value.producer_id, value.producer_epoch - 1)
     return TransactionValue(
         producer_id=opening.spare_producer_id if exhausted else value.producer_id,
-        producer_epoch=0 if exhausted else value.producer_epoch + 1,
-        previous_producer_id=value.producer_id if exhausted else -1,
+        producer_epoch=0 if exhausted else value.producer_epoch + (not has_it),
+        previous_producer_id=value.producer_id if opening.expected is not None else -1,
         timeout_ms=opening.timeout_ms,
         version=opening.version,
         updated_ms=now_ms,
@@ -148,9 +154,10 @@ def decided(
 
 
 def fenced(value: TransactionValue, now_ms: int) -> TransactionValue:
-    """The transaction is aborted, and its producer fenced."""
+    """The transaction is aborted, and its producer fenced, unless it opens again as itself before another does."""
     epoch = min(value.producer_epoch, EPOCH_MAX) + 1
-    return replace(value, status=S.PREPARE_ABORT, producer_epoch=epoch, updated_ms=now_ms, previous_producer_id=-1)
+    before = value.producer_id
+    return replace(value, status=S.PREPARE_ABORT, producer_epoch=epoch, updated_ms=now_ms, previous_producer_id=before)
 
 
 def completed(value: TransactionValue) -> TransactionValue:

@@ -63,8 +63,8 @@ class TransactionValue:
 
     Invariant: `partitions` is empty in Empty and Complete states.
 
-    `previous_producer_id`: the one before, if the last step changed it. `next_producer_id`: the one that follows once
-    the markers are written, if the epochs of this one are used up.
+    `previous_producer_id`: of who had the id before the last step, if it may go on from here: the same where its epoch
+    was bumped, another where that was used up. `next_producer_id`: the one that follows once the markers are written.
     """
 
     producer_id: int

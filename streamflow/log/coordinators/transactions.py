@@ -62,7 +62,6 @@ from streamflow.log.coordinators.transaction import (
     decided,
     fenced,
     opened,
-    transaction_epoch,
     with_partitions,
 )
 from streamflow.log.coordinators.transaction_records import (
@@ -267,7 +266,6 @@ class TransactionCoordinator:
         return self._open(name, transaction, event, now_ms)
 
     def _open(self, name: str, transaction: Transaction, opening: Initialise, now_ms: int) -> Sequence[Effect]:
-        transaction.last_epoch = -1 if opening.expected is None else opening.expected[1]
         return self._persist(name, opened(transaction.value, opening, now_ms))
 
     def _add_partitions(self, event: AddPartitions, now_ms: int) -> Sequence[Effect]:
@@ -288,7 +286,7 @@ class TransactionCoordinator:
         name = event.session.transactional_id
         wanted = S.PREPARE_COMMIT if event.commit else S.PREPARE_ABORT
         transaction = self._transactions.get(name)
-        again = event.version is V.V2 and transaction is not None and transaction.ended_by_v2(event.session)
+        again = event.version is V.V2 and transaction is not None and transaction.was_ended_by(event.session)
         if not again or transaction is None:
             transaction = self._of(event.session)
         if transaction.pending is not None:
@@ -349,8 +347,6 @@ class TransactionCoordinator:
         if value.status is S.ONGOING:
             return ()
         if value.status in OUTCOME:
-            if value.version is V.V2:
-                transaction.last_epoch = transaction_epoch(value)
             return (self._markers(name, value),)
         transaction.opening = None
         return (Opened(session=transaction.session(name)),)
