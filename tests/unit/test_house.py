@@ -72,6 +72,13 @@ TESTED_WITH = {
         f"log/coordinators/consumer_{part}.py" for part in ("admission", "events", "rebalance")
     },
     "unit/log/coordinators/test_topic_patterns.py": {"log/coordinators/pattern_states.py"},
+    # A member's road through the door; what tools ask of groups.
+    "unit/log/server/handlers/test_join_group.py": {
+        f"log/server/handlers/{api}.py" for api in ("heartbeat", "leave_group", "sync_group")
+    },
+    "unit/log/server/handlers/test_describe_groups.py": {
+        f"log/server/handlers/{api}.py" for api in ("delete_groups", "list_groups")
+    },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
     # Real processes: a worker with its sources and sinks; the command as a user types it.
     "integration/test_flights.py": {"worker/drains.py", "worker/feeds.py"},

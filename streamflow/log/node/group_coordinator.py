@@ -246,20 +246,22 @@ class GroupCoordinator:
     # Time
 
     async def run(self) -> None:
-        """Reports what has become durable and keeps the groups' time, until cancelled."""
+        """Attends to the groups whenever there is something to do, until cancelled."""
         while True:
             self._news = anyio.Event()
-            await self._settle()
-            now_ms = self._now_ms()
-            if self._wakes and now_ms - self._wakes[0][0] > STALL_MS:
+            if self._wakes and self._now_ms() - self._wakes[0][0] > STALL_MS:
                 await anyio.sleep(STALL_SECONDS)
-            self.tick()
-            await self._expire()
-            if self._writing:
-                continue
-            due_ms = min(self._expire_at, self._wakes[0][0]) if self._wakes else self._expire_at
-            with anyio.move_on_after(max(due_ms - self._now_ms(), 0) / 1000):
-                await self._news.wait()
+            await self.attend()
+            if not self._writing:
+                due_ms = min(self._expire_at, self._wakes[0][0]) if self._wakes else self._expire_at
+                with anyio.move_on_after(max(due_ms - self._now_ms(), 0) / 1000):
+                    await self._news.wait()
+
+    async def attend(self) -> None:
+        """Reports what has become durable, and tells groups whose time has come."""
+        await self._settle()
+        self._tick()
+        self._expire()
 
     async def _settle(self) -> None:
         writing, self._writing = self._writing, []
@@ -276,8 +278,7 @@ class GroupCoordinator:
             if self._machines.get(w.group_id, w.machine) is w.machine:
                 self._keep(w.group_id, w.machine)
 
-    def tick(self) -> None:
-        """Tells every group whose time has come."""
+    def _tick(self) -> None:
         now_ms = self._now_ms()
         while self._wakes and self._wakes[0][0] <= now_ms:
             due_ms, group_id = heapq.heappop(self._wakes)
@@ -287,7 +288,7 @@ class GroupCoordinator:
             if group_id in self._machines:
                 self._step(group_id, Tick())
 
-    async def _expire(self) -> None:
+    def _expire(self) -> None:
         """Forgets offsets that nobody has used for `offsets.retention.minutes`, and empty groups without any."""
         now_ms = self._now_ms()
         if now_ms < self._expire_at:
@@ -298,7 +299,8 @@ class GroupCoordinator:
                 if rows := self._offsets.forget(group_id, self._expired(group_id, now_ms)):
                     log.info("offsets expired", group=group_id, offsets=len(rows))
                     self._groups.append(rows)
-                if self._machine(group_id).state is GroupState.EMPTY and not self._offsets.knows(group_id):
+                machine = self._machines.get(group_id)
+                if machine is not None and machine.state is GroupState.EMPTY and not self._offsets.knows(group_id):
                     self._step(group_id, DeleteGroup(ticket=Promise()))
         except LogError as error:
             log.warning("offsets aren't expired", reason=str(error))
