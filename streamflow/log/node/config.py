@@ -141,6 +141,40 @@ NODE_SETTINGS = (
         reason="as Kafka: a connection that sends nothing for so long is closed",
     ),
     Setting(
+        field="connections_max",
+        name="max.connections",
+        default=10_000,
+        unit="connections",
+        least=1,
+        reason="who comes when there are so many is turned away; Kafka has no limit unless told, and runs out of files",
+    ),
+    Setting(
+        field="connections_per_ip_max",
+        name="max.connections.per.ip",
+        default=5_000,
+        unit="connections",
+        least=1,
+        reason="one machine can't take every place; Kafka has no limit unless told",
+    ),
+    Setting(
+        field="queued_request_bytes_max",
+        name="queued.max.request.bytes",
+        default=256 << 20,
+        unit="bytes",
+        least=1 << 20,
+        reason="when requests that come or wait for their answers take so much, no more is read; Kafka has no limit "
+        "unless told",
+    ),
+    Setting(
+        field="queued_response_bytes_max",
+        name="queued.max.response.bytes",
+        default=256 << 20,
+        unit="bytes",
+        least=1 << 20,
+        reason="when answers that clients haven't taken are so much, fetches wait; a fetch gets half of what is left "
+        "at most. No name of Kafka's: it sends from its files",
+    ),
+    Setting(
         field="group_initial_rebalance_delay_ms",
         name="group.initial.rebalance.delay.ms",
         default=3_000,
@@ -240,6 +274,10 @@ class NodeConfig:
     num_partitions: int
     fetch_bytes_max: int
     connections_max_idle_ms: int
+    connections_max: int
+    connections_per_ip_max: int
+    queued_request_bytes_max: int
+    queued_response_bytes_max: int
     group_initial_rebalance_delay_ms: int
     group_session_timeout_ms_min: int
     group_session_timeout_ms_max: int

@@ -45,7 +45,17 @@ class Frames:
         self.trusted = False
         """Whether the connection has sent a good request."""
 
-    def feed(self, data: bytes) -> None:
+    @property
+    def buffered(self) -> int:
+        """Bytes that no frame was made of yet."""
+        return len(self._buffer)
+
+    @property
+    def needed(self) -> int:
+        """Bytes that are held by when the frame that has begun is whole, as far as that is known."""
+        return len(self._buffer) if self._size < 0 else max(len(self._buffer), LENGTH_BYTES + self._size)
+
+    def feed(self, data: Buffer) -> None:
         self._buffer += data
 
     def take(self) -> memoryview | None:

@@ -12,6 +12,7 @@ from streamflow.log.node.node import Node
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.server.fetch_sessions import FetchSessions
+from streamflow.log.server.memory import Memory
 
 NO_ID = b"\0" * 16
 
@@ -34,6 +35,9 @@ class Broker:
         self.node = node
         self.advertised = advertised
         self.fetch_sessions = FetchSessions()
+        self.answers = Memory(node.config.queued_response_bytes_max)
+        """What is held of answers until they are sent. Who reads records for one asks for room first."""
+        self.stopping = False
 
     def __repr__(self) -> str:
         return f"<Broker {self.node_id} at {self.advertised}>"
@@ -45,6 +49,12 @@ class Broker:
     @property
     def cluster_id(self) -> str:
         return self.node.topics.metadata.image.cluster_id
+
+    def stop(self) -> None:
+        """Whoever waits for records answers with what there is."""
+        self.stopping = True
+        for replica in self.node.topics.replicas.values():
+            replica.notify()
 
     def topic(self, name: str, topic_id: bytes = NO_ID) -> TopicImage | None:
         """The topic of that id, or else of that name; None when there is none."""
@@ -80,7 +90,7 @@ class Context:
 @dataclass(frozen=True, slots=True)
 class Later:
     """An answer that is made when its turn comes: the requests behind it on the connection are begun meanwhile, and
-    answered after it."""
+    answered after it. It is given up when the client goes; what must be done whatever happens is done before."""
 
     make: Callable[[], Awaitable[Any]]
     ready: Callable[[], bool] = lambda: False

@@ -1,155 +1,287 @@
 """One client's connection: requests are begun in their order and answered in their order.
 
-Promises: no more than `IN_FLIGHT_MAX` requests of a connection are held; a client that sends nothing, or reads nothing,
-for too long is closed (`Listener` asks `overdue` of every connection once a second: a timer a request costs more than
-the request); whatever one client sends, no other notices.
+Promises: no more than `IN_FLIGHT_MAX` requests of a connection are held, and not much more than `ANSWERS_BYTES_MAX` of
+answers that wait for one another; a client that is silent or slow for too long is closed; whatever one client sends, no
+other notices.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
-import structlog
-from anyio.abc import SocketAttribute, SocketStream
 
 from streamflow.log.errors import MalformedError
 from streamflow.log.protocol.codec import Buffer
-from streamflow.log.protocol.frames import Frames, RequestHeader, parse_header
-from streamflow.log.server.broker import Broker, CloseConnectionError, Later
+from streamflow.log.protocol.frames import RequestHeader, parse_header
+from streamflow.log.server.broker import Answer, Broker, CloseConnectionError, Later
+from streamflow.log.server.complaints import Complaints
 from streamflow.log.server.dispatch import dispatch, encode
+from streamflow.log.server.link import Link
+from streamflow.log.server.memory import Memory, Share
 
-log = structlog.get_logger("streamflow.broker")
-
-RECEIVE_BYTES = 256 << 10
-SEND_BYTES = 256 << 10
-"""Answers that are ready are sent together, up to about this."""
 IN_FLIGHT_MAX = 100
 """Requests begun and not answered. librdkafka sends up to a million, Java five; what is more waits in the socket."""
-SEND_SECONDS_MAX = 60
-"""For a client to take some of its answer."""
+ANSWERS_BYTES_MAX = 1 << 20
+"""Of answers that wait for those before them: who asks and doesn't read isn't asked for more."""
+TOGETHER_BYTES = 256 << 10
+"""Answers that are there are sent together, up to about this."""
+SMALL_BYTES = 64 << 10
+"""A frame up to this long is let in whatever others hold, to a connection that holds nothing: heartbeats go on."""
+DECODED_FACTOR = 10
+"""What a request takes in memory until its answer is made, in bytes of its frame: numbers and names become objects.
+Records stay bytes."""
+
+PRODUCE = 0
+
+FIRST_REQUEST_SECONDS = 10
+"""Every client says what it speaks at once."""
+FRAME_SECONDS = 60
+"""For a frame to be whole, once it has begun. Clients give a request up after 30 to 60 s."""
+SHORT_OF_MEMORY_SECONDS = 5
+"""The same, and for some of an answer to be taken, while others wait for the memory it holds."""
+GONE_SECONDS = 1
+"""For answers to a client that has said that it sends no more: most have gone."""
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """What all connections share. `requests` is what is held of them until they are answered."""
+
+    broker: Broker
+    complaints: Complaints
+    requests: Memory
+    idle_seconds: float
+
+
+@dataclass(slots=True)
 class _Pending:
+    """`size` is what the request holds until its answer is made."""
+
     header: RequestHeader
-    answer: Any
+    answer: Later | Sequence[Buffer]
+    size: int
 
 
 class Connection:
-    """Args:
-    idle_seconds: for how long a client may send nothing, with nothing to be answered.
-    """
-
-    def __init__(self, broker: Broker, stream: SocketStream, *, idle_seconds: float) -> None:
-        self._broker = broker
-        self._stream = stream
-        self._idle_seconds = idle_seconds
-        remote = stream.extra(SocketAttribute.remote_address, ("", 0))
-        self._host = str(remote[0])
-        self._client = f"{remote[0]}:{remote[1]}"
+    def __init__(self, door: Door, link: Link) -> None:
+        self._door = door
+        self._link = link
+        self._requests, self._answers = Share(door.requests), Share(door.broker.answers)
         self._pending: deque[_Pending] = deque()
-        self._moved = anyio.Event()
-        """Something was put into `_pending`, or taken out of it; or nothing more will be put."""
-        self._ended = False
-        self._heard_at = self._sending_since = anyio.current_time()
-        self._sending = False
+        self._undone_bytes = self._unsent_bytes = 0
+        self._asked, self._answered = asyncio.Event(), asyncio.Event()
+        self._frame_begun_at: float | None = None
+        self._reading = True
+        self._dispatching = self._answering = self._hung_up = False
+        self._scope = anyio.CancelScope()
 
     def __repr__(self) -> str:
-        return f"<Connection {self._client}: {len(self._pending)} requests in flight>"
+        return f"<Connection {self.client}: {len(self._pending)} requests in flight>"
+
+    @property
+    def client(self) -> str:
+        return self._link.client
 
     async def serve(self) -> None:
-        """Returns when the client has gone, or was closed for what it did."""
-        async with self._stream, anyio.create_task_group() as group:
-            group.start_soon(self._answer)
-            await self._read()
-            self._ended = True
-            self._moved.set()
+        """Returns when the client has gone, or was closed for what it did; raises nothing."""
+        done = False
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._guarded, self._answer)
+                    await self._guarded(self._read)
+                done = True
+        finally:
+            self._requests.hold(0)
+            self._answers.hold(0)
+            if done:
+                self._link.close()
+            else:
+                self._link.abort()
 
-    def overdue(self, now: float) -> str | None:
-        """Why the connection is to be closed, by now; None when it isn't."""
-        if self._sending:
-            late = now - self._sending_since > SEND_SECONDS_MAX
-            return f"the client reads nothing for {SEND_SECONDS_MAX} s" if late else None
-        idle = not self._pending and now - self._heard_at > self._idle_seconds
-        return f"idle for {self._idle_seconds:.0f} s" if idle else None
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+            return
+        except ConnectionError:
+            pass  # The client has gone; what it asked for is done, or given up with it.
+        except (MalformedError, CloseConnectionError) as error:
+            self._door.complaints.say("warning", "connection closed", client=self.client, reason=str(error))
+        except (Exception, asyncio.CancelledError) as error:
+            if anyio.current_effective_deadline() == -math.inf:
+                raise  # It is this connection, or all of them, that was cancelled.
+            self._door.complaints.say("error", "connection closed: our own error", client=self.client, exc_info=error)
+        self.hang_up()
 
-    async def close(self, reason: str) -> None:
-        log.info("connection closed", client=self._client, reason=reason)
-        await self._stream.aclose()
-
-    # In
+    # Reading
 
     async def _read(self) -> None:
-        frames = Frames()
+        link, frames = self._link, self._link.frames
         try:
-            while True:
-                frames.feed(await self._stream.receive(RECEIVE_BYTES))
-                self._heard_at = anyio.current_time()
-                while (frame := frames.take()) is not None:
-                    header = parse_header(frame)
-                    answer = await dispatch(self._broker, header, frame, self._host)
-                    frames.trusted = True
-                    await self._put(_Pending(header, answer))
-        except (MalformedError, CloseConnectionError) as error:
-            log.warning("connection closed", client=self._client, reason=str(error))
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # The client has gone; what it asked for is done, or given up with it.
-        except Exception:
-            log.exception("connection closed: a request failed in a way nobody foresaw", client=self._client)
+            while self._reading:
+                frame = frames.take()
+                if frame is not None:
+                    self._frame_begun_at = None
+                    await self._begin(frame)
+                    continue
+                await self._answer_ready()
+                await self._hold_frame()
+                if not await link.more():
+                    return
+        finally:
+            self._reading = False
+            self._asked.set()
 
-    async def _put(self, pending: _Pending) -> None:
-        self._pending.append(pending)
-        self._moved.set()
-        while len(self._pending) >= IN_FLIGHT_MAX and not self._ended:
-            self._moved = anyio.Event()
-            await self._moved.wait()
+    async def _hold_frame(self) -> None:
+        """Makes room for the frame that has begun to come."""
+        frames, memory = self._link.frames, self._door.requests
+        if not frames.buffered:
+            self._frame_begun_at = None
+        elif self._frame_begun_at is None:
+            self._frame_begun_at = self._link.received_at
+        needed = frames.needed + self._undone_bytes
+        if needed > self._requests.held and (self._pending or needed > SMALL_BYTES):
+            now = asyncio.get_running_loop().time
+            since = now()
+            await memory.room()
+            if self._frame_begun_at is not None:
+                self._frame_begun_at += now() - since
+        self._requests.hold(needed)
 
-    # Out
+    async def _begin(self, frame: memoryview) -> None:
+        header = parse_header(frame)
+        if self._pending:
+            await self._turn()
+        size = len(frame) if header.api.key == PRODUCE else len(frame) * DECODED_FACTOR
+        self._undo(-size)
+        answer = await self._dispatch(header, frame)
+        if isinstance(answer, Later):
+            self._pending.append(_Pending(header, answer, size))
+            self._asked.set()
+            return
+        self._undo(size)
+        if answer is not None:
+            parts = encode(header, answer)
+            self._unsend(-sum(map(len, parts)))
+            self._pending.append(_Pending(header, parts, 0))
+
+    async def _turn(self) -> None:
+        """Waits until this connection may begin another request beside those that are pending."""
+        while len(self._pending) >= IN_FLIGHT_MAX or self._unsent_bytes > ANSWERS_BYTES_MAX:
+            await self._answer_ready()
+            if len(self._pending) < IN_FLIGHT_MAX and self._unsent_bytes <= ANSWERS_BYTES_MAX:
+                break
+            self._answered.clear()
+            await self._answered.wait()
+        if self._pending:
+            await self._door.requests.room()
+
+    async def _dispatch(self, header: RequestHeader, frame: memoryview) -> Answer:
+        """What was begun is done, whether the client goes or not: a topic isn't left half made."""
+        self._dispatching = True
+        try:
+            answer = await dispatch(self._door.broker, header, frame, self._link.host)
+        finally:
+            self._dispatching = False
+            if self._hung_up:
+                self._scope.cancel()
+        self._link.frames.trusted = True
+        return answer
+
+    def _undo(self, size: int) -> None:
+        """So much of requests is done with."""
+        self._undone_bytes -= size
+        self._requests.hold(self._link.frames.needed + self._undone_bytes)
+
+    def _unsend(self, size: int) -> None:
+        """So much of answers is done with."""
+        self._unsent_bytes -= size
+        self._answers.hold(self._unsent_bytes)
+
+    # Answering
 
     async def _answer(self) -> None:
-        try:
-            while True:
-                while not self._pending:
-                    if self._ended:
-                        return
-                    self._moved = anyio.Event()
-                    await self._moved.wait()
-                await self._send(await self._next_answers())
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # The client has gone.
-        except CloseConnectionError as error:
-            log.warning("connection closed", client=self._client, reason=str(error))
-        except Exception:
-            log.exception("connection closed: an answer failed in a way nobody foresaw", client=self._client)
-        finally:
-            self._ended = True
-            await self._stream.aclose()
+        """Waits for answers that aren't there at once."""
+        while self._pending or self._reading:
+            if self._pending and not self._answering:
+                await self._answer_next()
+            else:
+                self._asked.clear()
+                await self._asked.wait()
 
-    async def _next_answers(self) -> bytes:
-        """The first answer when it is there, and those behind it that are there by then."""
+    async def _answer_ready(self) -> None:
+        while self._pending and not self._answering and _ready(self._pending[0].answer):
+            await self._answer_next()
+
+    async def _answer_next(self) -> None:
+        """Sends the first answer when it is there, together with those behind it that are there by then."""
         parts: list[Buffer] = []
         size = 0
-        while self._pending and size < SEND_BYTES:
-            pending = self._pending[0]
-            answer = pending.answer
-            if isinstance(answer, Later):
-                if parts and not answer.ready():
+        self._answering = True
+        try:
+            while self._pending and size < TOGETHER_BYTES:
+                pending = self._pending[0]
+                if parts and not _ready(pending.answer):
                     break
-                answer = await answer.make()
-            if answer is not None:
-                frame = encode(pending.header, answer)
-                size += sum(map(len, frame))
+                frame = await self._made(pending)
                 parts += frame
-            self._pending.popleft()
-            self._moved.set()
-        return b"".join(parts)
+                size += sum(map(len, frame))
+                self._pending.popleft()
+            await self._link.send(parts)
+        finally:
+            self._answering = False
+        self._unsend(size)
+        self._answered.set()
+        if self._pending:
+            self._asked.set()
 
-    async def _send(self, data: bytes) -> None:
-        if not data:
-            return
-        self._sending, self._sending_since = True, anyio.current_time()
-        await self._stream.send(data)
-        self._sending = False
+    async def _made(self, pending: _Pending) -> Sequence[Buffer]:
+        if not isinstance(pending.answer, Later):
+            return pending.answer
+        message = await pending.answer.make()
+        self._undo(pending.size)
+        if message is None:
+            return ()
+        frame = encode(pending.header, message)
+        self._unsend(-sum(map(len, frame)))
+        return frame
+
+    # Ending
+
+    def drain(self) -> None:
+        """Begins no more requests; ends when those that were begun are answered."""
+        self._reading = False
+        self._link.stop_reading()
+
+    def hang_up(self) -> None:
+        self._hung_up = True
+        if not self._dispatching:
+            self._scope.cancel()
+
+    def overdue(self, now: float) -> str | None:
+        """Why the client is to be closed, if it is; "" when it has gone."""
+        link, idle_seconds = self._link, self._door.idle_seconds
+        if link.sending:
+            limit = SHORT_OF_MEMORY_SECONDS if self._door.broker.answers.short else idle_seconds
+            return f"it takes nothing of its answer for {limit:g} s" if now - link.sent_at > limit else None
+        if link.ended_at is not None:
+            return "" if now - link.ended_at > GONE_SECONDS else None
+        if not link.waiting:
+            return None
+        if not link.frames.trusted:
+            late = now - link.opened_at > FIRST_REQUEST_SECONDS
+            return f"no request came within {FIRST_REQUEST_SECONDS} s" if late else None
+        if self._frame_begun_at is not None:
+            limit = SHORT_OF_MEMORY_SECONDS if self._door.requests.short else FRAME_SECONDS
+            return f"its request isn't whole after {limit:g} s" if now - self._frame_begun_at > limit else None
+        idle = not self._pending and now - max(link.received_at, link.sent_at) > idle_seconds
+        return f"idle for {idle_seconds:g} s" if idle else None
+
+
+def _ready(answer: Later | Sequence[Buffer]) -> bool:
+    return not isinstance(answer, Later) or answer.ready()
