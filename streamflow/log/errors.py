@@ -89,7 +89,7 @@ class ConcurrentTransactionsError(TransactionError):
 
 
 class InvalidTransactionTimeoutError(LogError):
-    """A time-out that isn't above 0 or is above `transaction.max.timeout.ms`. Kafka: INVALID_TRANSACTION_TIMEOUT (50)."""
+    """A time-out of 0 or less, or above `transaction.max.timeout.ms`. Kafka: INVALID_TRANSACTION_TIMEOUT (50)."""
 
 
 class TransactionalIdNotFoundError(LogError):

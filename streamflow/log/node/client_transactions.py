@@ -19,10 +19,8 @@ from streamflow.log.coordinators.transaction_records import TransactionStatus, T
 from streamflow.log.coordinators.transactions import TransactionFilter
 from streamflow.log.errors import (
     InvalidPatternError,
-    InvalidRecordError,
     InvalidTransactionTimeoutError,
     OutOfOrderSequenceError,
-    PartitionNotAddedError,
 )
 from streamflow.log.node.effects import TransactionEffects
 from streamflow.log.node.groups import OFFSETS, Groups
@@ -122,71 +120,55 @@ class ClientTransactions:
         """
         return await self._transactions.end(session, commit=commit, version=version)
 
-    async def commit_offsets(
-        self,
-        session: ProducerSession,
-        group: str,
-        offsets: Mapping[TopicPartition, OffsetValue],
-        version: TransactionVersion,
-        validate: Callable[[], None],
-    ) -> None:
-        """TxnOffsetCommit: the offsets are visible once the transaction is committed.
+    async def ready_for_offsets(self, session: ProducerSession, version: TransactionVersion) -> None:
+        """TxnOffsetCommit, before the group is asked: V2 adds where offsets are kept to its transaction by this.
 
-        Args:
-            validate: raises what the group holds against the member that commits (KIP-447).
-
-        Raises: UnknownTopicError, InvalidProducerIdMappingError, ProducerFencedError, PartitionNotAddedError, LogError.
+        Raises: as `add_partitions`.
         """
-        replica = await self._groups.ready()
-        rows = self._groups.rows(group, offsets)
-        if not rows:
-            return
+        await self._groups.ready()
         if version is TransactionVersion.V2:
             await self.add_partitions(session, (OFFSETS,), version)
-        # From here on without waiting: what was verified holds while it is appended.
+
+    def append_offsets(
+        self, session: ProducerSession, group: str, offsets: Mapping[TopicPartition, OffsetValue]
+    ) -> None:
+        """TxnOffsetCommit, in the instant the group has agreed (KIP-447): the offsets are visible once the transaction
+        is committed, and durable once `Groups.flush` returns.
+
+        Raises: InvalidProducerIdMappingError, InvalidProducerEpochError, PartitionNotAddedError,
+            ConcurrentTransactionsError, LogError.
+        """
         self._effects.check()
         self._coordinator.verify(session, OFFSETS)
-        validate()
-        now_ms = self._now_ms()
+        rows, now_ms = self._groups.offsets.commit(group, offsets), self._now_ms()
+        replica = self._topics.find(OFFSETS)
         producer = Producer(session.producer_id, session.producer_epoch, -1, True)
         batch = Batch([k for k, _ in rows], [v for _, v in rows], [now_ms] * len(rows), range(len(rows)))
         replica.append(build(batch, codec=0, bytes_max=replica.log.config.message_bytes_max, producer=producer), now_ms)
         self._groups.offsets.written(rows, session.producer_id)
-        await self._effects.flush((replica,))
 
     # Appending
 
-    def check_batch(self, transactional_id: str | None, replica: Replica, header: BatchHeader, *, added: bool) -> None:
-        """To be asked in the instant before a client's batch is appended (KIP-890, part 1).
+    def check_batch(self, session: ProducerSession, where: TopicPartition, header: BatchHeader, *, added: bool) -> None:
+        """To be asked in the instant before a client's transactional batch is appended (KIP-890, part 1).
 
         Args:
-            added: by this very request, as with `transaction.version` 2; such a producer begins at sequence 0.
+            added: by this very request, as with V2; such a producer begins in a partition at sequence 0.
 
-        Raises: InvalidRecordError, InvalidProducerIdMappingError, InvalidProducerEpochError, PartitionNotAddedError,
+        Raises: InvalidProducerIdMappingError, InvalidProducerEpochError, PartitionNotAddedError,
             ConcurrentTransactionsError, OutOfOrderSequenceError.
         """
-        if header.control:
-            raise InvalidRecordError("clients don't write control records: a transaction ends by EndTxn")
-        if header.producer_id >= 0 and (header.base_sequence < 0 or header.producer_epoch < 0):
-            raise InvalidRecordError(
-                f"producer {header.producer_id} sent a batch at epoch {header.producer_epoch}, sequence "
-                f"{header.base_sequence}; neither is below 0"
-            )
-        if not header.transactional:
-            return
-        if transactional_id is None or header.producer_id < 0:
-            raise PartitionNotAddedError(
-                f"a transactional batch for {replica.where} names no transaction it is part of"
-            )
-        session = ProducerSession(
-            transactional_id=transactional_id, producer_id=header.producer_id, producer_epoch=header.producer_epoch
-        )
-        self._coordinator.verify(session, replica.where)
-        if added and header.base_sequence and not replica.log.producers.is_known(header.producer_id):
+        self._coordinator.verify(session, where)
+        known = self._topics.find(where).log.producers.is_known(header.producer_id)
+        if added and header.base_sequence and not known:
             raise OutOfOrderSequenceError(
-                f"producer {header.producer_id} begins in {replica.where} with sequence {header.base_sequence}; a "
-                f"batch before it was lost"
+                f"producer {header.producer_id} begins in {where} with sequence {header.base_sequence}; a batch before "
+                f"it was lost"
             )
+
+    def verify(self, session: ProducerSession, where: TopicPartition) -> None:
+        """Whether the partition is part of the session's ongoing transaction. Raises: as `check_batch`."""
+        self._coordinator.verify(session, where)
 
     async def write_marker(
         self, wish: MarkerWish, partitions: Collection[TopicPartition]
