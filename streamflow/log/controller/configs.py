@@ -8,6 +8,7 @@ would have to have an effect; never accepted and ignored.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class Setting:
         least, most: of a number.
         choices: of a text; none of them is any text.
         many: a list of any of the choices, or of none, between commas.
+        pattern: what each part of a text that isn't a choice has to look like.
         fixed: only the default is taken: whatever else it may mean isn't done.
     """
 
@@ -41,6 +43,7 @@ class Setting:
     most: int = INT64_MAX
     choices: tuple[str, ...] = ()
     many: bool = False
+    pattern: str = ""
     fixed: bool = False
 
     def parse(self, text: str) -> Value:
@@ -74,6 +77,9 @@ class Setting:
         if self.choices and not set(parts) <= set(self.choices):
             some = "some of" if self.many else "one of"
             raise ConfigError(f"{self.name} is '{text}'; it must be {some}: {', '.join(self.choices)}")
+        wrong = [part for part in parts if self.pattern and not re.fullmatch(self.pattern, part)]
+        if wrong:
+            raise ConfigError(f"{self.name} is '{text}'; '{wrong[0]}' doesn't look like {self.pattern}")
         return ",".join(dict.fromkeys(parts))
 
 

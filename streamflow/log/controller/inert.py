@@ -13,6 +13,8 @@ from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting
 
 _INT32_MAX = 2**31 - 1
 _UNCOMPRESSED = "batches are kept as their producers compressed them"
+_REPLICA = r"\*|\d+:\d+"
+"""All, or a partition's on a broker."""
 _UNTIERED = "nothing is moved to remote storage"
 
 INERT_TOPIC_SETTINGS = (
@@ -95,6 +97,7 @@ INERT_TOPIC_SETTINGS = (
         default="",
         unit="",
         many=True,
+        pattern=_REPLICA,
         reason="each partition has one replica: nothing is copied that could be throttled",
     ),
     Setting(
@@ -103,6 +106,7 @@ INERT_TOPIC_SETTINGS = (
         default="",
         unit="",
         many=True,
+        pattern=_REPLICA,
         reason="each partition has one replica: nothing is copied that could be throttled",
     ),
     Setting(

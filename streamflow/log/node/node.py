@@ -162,7 +162,11 @@ class Node:
     @property
     def directory(self) -> str:
         """Where the files are."""
-        return str(self._world.files.root)
+        return self._world.files.root
+
+    def space(self) -> tuple[int, int]:
+        """As `Files.space`."""
+        return self._world.files.space()
 
     # Data
 

@@ -65,12 +65,21 @@ _TABLE = (
     Api(key=23, name="offset_for_leader_epoch", lowest=2, highest=4, flexible=4),
     Api(key=32, name="describe_configs", lowest=1, highest=4, flexible=4),
     Api(key=33, name="alter_configs", lowest=0, highest=2, flexible=2),
+    Api(key=35, name="describe_log_dirs", lowest=1, highest=5, flexible=2),
     Api(key=37, name="create_partitions", lowest=0, highest=3, flexible=2),
     Api(key=42, name="delete_groups", lowest=0, highest=2, flexible=2),
+    Api(key=43, name="elect_leaders", lowest=0, highest=2, flexible=2),
     Api(key=44, name="incremental_alter_configs", lowest=0, highest=1, flexible=1),
+    Api(key=45, name="alter_partition_reassignments", lowest=0, highest=1, flexible=0),
+    Api(key=46, name="list_partition_reassignments", lowest=0, highest=0, flexible=0),
     Api(key=47, name="offset_delete", lowest=0, highest=0, flexible=1),
+    Api(key=48, name="describe_client_quotas", lowest=0, highest=1, flexible=1),
+    Api(key=49, name="alter_client_quotas", lowest=0, highest=1, flexible=1),
+    Api(key=55, name="describe_quorum", lowest=0, highest=2, flexible=0),
+    Api(key=57, name="update_features", lowest=0, highest=2, flexible=0),
     Api(key=60, name="describe_cluster", lowest=0, highest=2, flexible=0),
     Api(key=74, name="list_config_resources", lowest=0, highest=1, flexible=0),
+    Api(key=75, name="describe_topic_partitions", lowest=0, highest=0, flexible=0),
 )
 
 APIS: dict[int, Api] = {api.key: api for api in _TABLE}

@@ -74,7 +74,14 @@ def _facts(broker: Broker) -> list[Effective]:
     source, found = Source.STATIC_BROKER_CONFIG, []
     for name, value in facts.items():
         setting = Setting(
-            field=name, name=name, default=value, unit="", most=2**31 - 1, fixed=True, reason="given when it started"
+            field=name,
+            name=name,
+            default=value,
+            unit="",
+            most=2**31 - 1,
+            many=isinstance(value, str),
+            fixed=True,
+            reason="given when it started",
         )
         found.append(Effective(setting, str(value), source, (Synonym(name, str(value), source),), read_only=True))
     return found

@@ -75,6 +75,9 @@ class Files(Protocol):
     def sync_directory(self, path: str) -> None:
         """Makes names created or removed in it durable."""
 
+    def space(self) -> tuple[int, int]:
+        """Bytes of the disk, and those of them that may still be written; -1 each where there is no telling."""
+
 
 class DiskFiles:
     """A directory of the real file system."""
@@ -181,6 +184,13 @@ class DiskFiles:
             except OSError as error:
                 raise self.fail(path, error) from error
 
+    def space(self) -> tuple[int, int]:
+        try:
+            disk = os.statvfs(self.root)
+        except OSError:
+            return -1, -1
+        return disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
+
 
 class DiskFile:
     def __init__(self, files: DiskFiles, path: str, handle: int) -> None:
@@ -279,6 +289,9 @@ class MemoryFiles:
 
     def sync_directory(self, path: str) -> None:
         pass
+
+    def space(self) -> tuple[int, int]:
+        return -1, -1
 
 
 class MemoryFile:

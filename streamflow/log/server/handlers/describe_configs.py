@@ -36,7 +36,7 @@ def _describe(
         result.error_code, result.error_message = code_of(error), str(error)
         return result
     keys = wanted.configuration_keys
-    result.configs = [_entry(one, request) for one in found if keys is None or one.setting.name in keys]
+    result.configs = [_entry(one, request) for one in found if not keys or one.setting.name in keys]
     return result
 
 

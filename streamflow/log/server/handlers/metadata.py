@@ -1,7 +1,4 @@
-"""Metadata 0–13: the brokers, and topics with their partitions; topics are created on the way if that is on.
-
-Not done: authorized operations (there are no rules yet who may do what).
-"""
+"""Metadata 0–13: the brokers, and topics with their partitions; topics are created on the way if that is on."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic
 from streamflow.log.errors import TopicExistsError
 from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import metadata_request, metadata_response
+from streamflow.log.server import operations
 from streamflow.log.server.broker import NO_ID, Broker, Context
 
 ERROR = metadata_response.MetadataResponseTopic
@@ -24,6 +22,9 @@ async def handle(context: Context, request: metadata_request.MetadataRequest) ->
     else:
         create = request.allow_auto_topic_creation and broker.node.config.auto_create_topics
         topics = [await _asked(context, t.name, t.topic_id, create=create) for t in wanted]
+    if request.include_topic_authorized_operations:
+        for topic in topics:
+            topic.topic_authorized_operations = operations.TOPIC
     return metadata_response.MetadataResponse(
         brokers=[
             metadata_response.MetadataResponseBroker(
@@ -33,6 +34,9 @@ async def handle(context: Context, request: metadata_request.MetadataRequest) ->
         cluster_id=broker.cluster_id,
         controller_id=broker.node_id,
         topics=topics,
+        cluster_authorized_operations=(
+            operations.CLUSTER if request.include_cluster_authorized_operations else operations.NOT_ASKED
+        ),
     )
 
 

@@ -8,15 +8,16 @@ a producer have five in flight).
 from __future__ import annotations
 
 from streamflow.errors import StreamflowError
-from streamflow.log.errors import CorruptBatchError, StorageFailedError
+from streamflow.log.errors import InvalidRecordError, StorageFailedError
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import produce_request, produce_response
-from streamflow.log.records import parse_header
+from streamflow.log.records import BatchHeader, parse_header
 from streamflow.log.server.broker import NO_ID, Answer, CloseConnectionError, Context, Later
 
 Partition = produce_response.PartitionProduceResponse
-ACKS = (-1, 0, 1)
+ALL = -1
+ACKS = (ALL, 0, 1)
 
 
 async def handle(context: Context, request: produce_request.ProduceRequest) -> Answer:
@@ -61,7 +62,7 @@ def _append(
     answer = Partition(index=data.index, base_offset=-1)
     image = context.broker.topic(topic.name, topic.topic_id)
     replica = None if image is None else context.broker.replica(image, data.index)
-    if replica is None:
+    if image is None or replica is None:
         by_id = topic.topic_id != NO_ID and image is None
         answer.error_code = ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition
         return answer
@@ -70,12 +71,12 @@ def _append(
         return answer
     records = data.records
     assert isinstance(records, memoryview | None), "read from a frame"
-    if not records or parse_size(records) != len(records):
-        answer.error_code = ErrorCode.invalid_record
-        answer.error_message = "a produce request has one record batch for a partition"
-        return answer
     try:
-        info = context.node.append_batches(replica, records)
+        header = only_header(records)
+        if acks == ALL:
+            replica.admission.check_replicas(len(image.partitions[data.index].isr))
+        replica.admission.check_times(header, context.node.now_ms())
+        info = context.node.append_batches(replica, records or b"")
     except StreamflowError as error:
         _refuse(answer, error)
         return answer
@@ -87,12 +88,11 @@ def _append(
     return answer
 
 
-def parse_size(records: memoryview) -> int:
-    """Of the first batch."""
-    try:
-        return parse_header(records).size
-    except CorruptBatchError:
-        return len(records)  # The append says what is wrong with it.
+def only_header(records: memoryview | None) -> BatchHeader:
+    """Of the one batch. Raises: InvalidRecordError, CorruptBatchError."""
+    if not records or (header := parse_header(records)).size != len(records):
+        raise InvalidRecordError("a produce request has one record batch for a partition")
+    return header
 
 
 def _refuse(answer: produce_response.PartitionProduceResponse, error: StreamflowError) -> None:

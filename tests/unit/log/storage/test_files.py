@@ -195,3 +195,9 @@ def test_a_new_root_is_durable_in_each_directory_above_it(tmp_path: Path, monkey
     assert sorted(synced) == [str(tmp_path), str(tmp_path / "x")]
     DiskFiles(tmp_path / "x" / "y").make_root()
     assert len(synced) == 2
+
+
+def test_a_disk_tells_its_room_and_memory_has_none_to_tell(tmp_path: Path) -> None:
+    total, usable = DiskFiles(tmp_path).space()
+    assert 0 < usable <= total
+    assert MemoryFiles().space() == DiskFiles(tmp_path / "gone").space() == (-1, -1)

@@ -1,0 +1,13 @@
+"""ListPartitionReassignments 0 (KIP-455): there are none, with one broker. What a topic's name is worth isn't asked, as
+with Kafka."""
+
+from __future__ import annotations
+
+from streamflow.log.protocol.messages import list_partition_reassignments_request, list_partition_reassignments_response
+from streamflow.log.server.broker import Context
+
+
+async def handle(
+    context: Context, request: list_partition_reassignments_request.ListPartitionReassignmentsRequest
+) -> list_partition_reassignments_response.ListPartitionReassignmentsResponse:
+    return list_partition_reassignments_response.ListPartitionReassignmentsResponse(error_message=None)
