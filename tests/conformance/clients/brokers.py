@@ -22,6 +22,8 @@ from pathlib import Path
 
 from toolchains import java, kafka_jars
 
+from streamflow.log.node.config import NODE_SETTINGS
+
 ROOT = Path(__file__).parents[3]
 NAMES = ("streamflow", "kafka")
 READY_SECONDS = 40
@@ -117,7 +119,8 @@ class Brokers:
 def start_streamflow(home: Path) -> Broker:
     """`streamflow broker`, as a user types it."""
     address, data = f"127.0.0.1:{free_port()}", home / "data"
-    settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    known = {setting.name for setting in NODE_SETTINGS}
+    settings = [f"--set={name}={value}" for name, value in SETTINGS.items() if name in known]
     command = [sys.executable, "-m", "streamflow.cli.main", "broker", "--data", str(data), "--listen", address]
     return launch("streamflow", [*command, *settings], address, home)
 

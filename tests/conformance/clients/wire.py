@@ -6,19 +6,20 @@ the log, so that a client which quietly stopped compressing is found.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from importlib import import_module
-from types import TracebackType
-from typing import Any
+from types import NoneType, TracebackType, UnionType
+from typing import Any, get_args, get_origin
+from uuid import UUID
 
-from brokers import ask
-from kio.schema.create_topics.v5 import request as create_topics_v5
-from kio.schema.fetch.v4 import request as fetch_v4
+from brokers import ask, take
 from kio.serial import entity_reader, entity_writer
+from waiting import eventually
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 BATCH_HEAD = struct.Struct(">qiiBIH")
@@ -46,6 +47,10 @@ class Wire:
 
     def ask_bytes(self, request: bytes) -> bytes:
         return ask(self.socket, request)
+
+    def receive(self) -> bytes:
+        """The next answer, whoever's it is, without its length."""
+        return take(self.socket, struct.unpack(">i", take(self.socket, 4))[0])
 
     def encode(self, request: Any) -> bytes:
         """A frame without its length."""
@@ -85,38 +90,74 @@ def batches(records: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
+def message(api: str, version: int, **values: Any) -> Any:
+    """A request by the names of Kafka's schema: structures as dicts, arrays as lists, times in ms; the rest is zero.
+
+    Raises: TypeError for a name the version doesn't have.
+    """
+    module = import_module(f"kio.schema.{api}.v{version}.request")
+    name = "".join(word.capitalize() for word in api.split("_")) + "Request"
+    return structure(getattr(module, name), values)
+
+
+def structure(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if values.keys() - fields.keys():
+        raise TypeError(f"{kind.__module__} has no {sorted(values.keys() - fields.keys())}, but {sorted(fields)}")
+    missing = {n for n, f in fields.items() if f.default is dataclasses.MISSING}
+    given = {n: value_of(fields[n].type, value) for n, value in values.items()}
+    return kind(**{**{n: zero(fields[n].type) for n in missing}, **given})
+
+
+def value_of(kind: Any, value: Any) -> Any:
+    """A plain value as the field's type wants it."""
+    inner = without_none(kind)
+    if value is None:
+        return None
+    if get_origin(inner) is tuple:
+        return tuple(value_of(get_args(inner)[0], each) for each in value)
+    if dataclasses.is_dataclass(inner):
+        return structure(inner, value)
+    if issubclass(inner, timedelta):
+        return timedelta(milliseconds=value)
+    return value
+
+
+def zero(kind: Any) -> Any:
+    inner = without_none(kind)
+    if inner is not kind:
+        return None
+    if get_origin(inner) is tuple:
+        return ()
+    if dataclasses.is_dataclass(inner):
+        return structure(inner, {})
+    plain = next(each for each in (bool, int, float, str, bytes, timedelta, UUID) if issubclass(inner, each))
+    return UUID(int=0) if plain is UUID else plain()
+
+
+def without_none(kind: Any) -> Any:
+    """`X` of `X | None`."""
+    return next(each for each in get_args(kind) if each is not NoneType) if isinstance(kind, UnionType) else kind
+
+
 def stored_codecs(endpoint: tuple[str, int], topic: str, partition: int = 0) -> set[str]:
     """The compression of the batches at a partition's start; control batches aside."""
-    request = fetch_v4.FetchRequest(
-        max_wait=timedelta(0),
-        min_bytes=0,
-        topics=(
-            fetch_v4.FetchTopic(
-                topic=topic,
-                partitions=(fetch_v4.FetchPartition(partition=partition, fetch_offset=0, partition_max_bytes=1 << 20),),
-            ),
-        ),
-    )
+    wanted = {"partition": partition, "fetch_offset": 0, "partition_max_bytes": 1 << 20}
     with Wire(endpoint) as wire:
-        (answer,) = wire.ask(request).responses[0].partitions
-    attributes = [BATCH_HEAD.unpack_from(batch)[5] for batch in batches(answer.records or b"")]
+        answer = wire.ask(message("fetch", 4, topics=[{"topic": topic, "partitions": [wanted]}]))
+    (found,) = answer.responses[0].partitions
+    attributes = [BATCH_HEAD.unpack_from(batch)[5] for batch in batches(found.records or b"")]
     return {CODECS[bits & 0b111] for bits in attributes if not bits & 0b100000}
 
 
 def create_topic(endpoint: tuple[str, int], topic: str, partitions: int = 1, **configs: str) -> str:
-    """For clients that can't. Raises: AssertionError if it isn't created."""
-    wanted = create_topics_v5.CreatableTopic(
-        name=topic,
-        num_partitions=partitions,
-        replication_factor=1,
-        assignments=(),
-        configs=tuple(
-            create_topics_v5.CreatableTopicConfig(name=key.replace("_", "."), value=value)
-            for key, value in configs.items()
-        ),
-    )
-    request = create_topics_v5.CreateTopicsRequest(topics=(wanted,), timeout=timedelta(seconds=TIMEOUT_SECONDS))
+    """For clients that can't. Raises: AssertionError if it isn't created, or isn't there in the end."""
+    given = [{"name": key.replace("_", "."), "value": value} for key, value in configs.items()]
+    wanted = {"name": topic, "num_partitions": partitions, "replication_factor": 1, "configs": given}
     with Wire(endpoint) as wire:
-        (answer,) = wire.ask(request).topics
-    assert answer.error_code == 0, f"{answer.error_code!r}: {answer.error_message}"
+        (answer,) = wire.ask(message("create_topics", 5, topics=[wanted], timeout=20_000)).topics
+        assert answer.error_code == 0, f"{answer.error_code!r}: {answer.error_message}"
+        ends = [{"partition_index": n, "timestamp": -1} for n in range(partitions)]
+        known = message("list_offsets", 1, replica_id=-1, topics=[{"name": topic, "partitions": ends}])
+        eventually(lambda: [p.error_code for p in wire.ask(known).topics[0].partitions], [0] * partitions)
     return topic
