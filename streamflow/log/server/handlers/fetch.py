@@ -9,6 +9,8 @@ Not done: replicas' fetches (there are none), tiered storage. Versions 17 and 18
 
 from __future__ import annotations
 
+import anyio
+
 from streamflow.log.errors import LogError, OffsetOutOfRangeError
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.waiting import wait_for_news
@@ -33,20 +35,21 @@ class Fetch:
 
     def __init__(self, context: Context, request: fetch_request.FetchRequest, session: Session) -> None:
         self._broker = context.broker
-        self._now_ms = context.node.now_ms
         self._request = request
         self._session = session
         self._committed = request.isolation_level == READ_COMMITTED
-        self._bytes_max = min(request.max_bytes, context.node.config.fetch_bytes_max)
+        self._wanted_bytes = self._bytes_max = min(request.max_bytes, context.node.config.fetch_bytes_max)
 
     async def answer(self) -> fetch_response.FetchResponse:
-        deadline_ms = self._now_ms() + self._request.max_wait_ms
+        deadline = anyio.current_time() + self._request.max_wait_ms / 1000
         while True:
+            await self._broker.answers.room()
+            self._bytes_max = min(self._wanted_bytes, self._broker.answers.free // 2)
             found, size, waiting = self._read()
-            left_ms = deadline_ms - self._now_ms()
-            if size >= self._request.min_bytes or not waiting or left_ms <= 0:
+            left = deadline - anyio.current_time()
+            if size >= self._request.min_bytes or not waiting or left <= 0 or self._broker.stopping:
                 return self._response(found)
-            await wait_for_news(waiting, left_ms)
+            await wait_for_news(waiting, left)
 
     def _read(self) -> tuple[dict[Key, PartitionData], int, list[Replica]]:
         """What each partition has, how much that is, and who may have more later: nobody, if anything is wrong."""
