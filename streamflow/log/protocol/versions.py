@@ -45,7 +45,7 @@ class Api:
 _TABLE = (
     # Kafka serves 3 and up and lists 0: librdkafka before 2.11.1 derives from the minimum whether the broker can
     # compress, and stops compressing without a word (KAFKA-18659).
-    Api(key=0, name="produce", lowest=3, highest=11, flexible=9, listed=0, bytes_max=PRODUCE_BYTES_MAX),
+    Api(key=0, name="produce", lowest=3, highest=12, flexible=9, listed=0, bytes_max=PRODUCE_BYTES_MAX),
     Api(key=1, name="fetch", lowest=4, highest=16, flexible=12),
     Api(key=2, name="list_offsets", lowest=1, highest=9, flexible=6),
     Api(key=3, name="metadata", lowest=0, highest=13, flexible=9),
@@ -62,7 +62,13 @@ _TABLE = (
     Api(key=19, name="create_topics", lowest=2, highest=7, flexible=5),
     Api(key=20, name="delete_topics", lowest=1, highest=6, flexible=4),
     Api(key=21, name="delete_records", lowest=0, highest=2, flexible=2),
+    Api(key=22, name="init_producer_id", lowest=0, highest=5, flexible=2),
     Api(key=23, name="offset_for_leader_epoch", lowest=2, highest=4, flexible=4),
+    Api(key=24, name="add_partitions_to_txn", lowest=0, highest=5, flexible=3),
+    Api(key=25, name="add_offsets_to_txn", lowest=0, highest=4, flexible=3),
+    Api(key=26, name="end_txn", lowest=0, highest=5, flexible=3),
+    Api(key=27, name="write_txn_markers", lowest=1, highest=2, flexible=1),
+    Api(key=28, name="txn_offset_commit", lowest=0, highest=5, flexible=3),
     Api(key=32, name="describe_configs", lowest=1, highest=4, flexible=4),
     Api(key=33, name="alter_configs", lowest=0, highest=2, flexible=2),
     Api(key=35, name="describe_log_dirs", lowest=1, highest=5, flexible=2),
@@ -78,6 +84,9 @@ _TABLE = (
     Api(key=55, name="describe_quorum", lowest=0, highest=2, flexible=0),
     Api(key=57, name="update_features", lowest=0, highest=2, flexible=0),
     Api(key=60, name="describe_cluster", lowest=0, highest=2, flexible=0),
+    Api(key=61, name="describe_producers", lowest=0, highest=0, flexible=0),
+    Api(key=65, name="describe_transactions", lowest=0, highest=0, flexible=0),
+    Api(key=66, name="list_transactions", lowest=0, highest=2, flexible=0),
     Api(key=74, name="list_config_resources", lowest=0, highest=1, flexible=0),
     Api(key=75, name="describe_topic_partitions", lowest=0, highest=0, flexible=0),
 )
