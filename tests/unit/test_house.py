@@ -53,8 +53,8 @@ TESTED_WITH = {
     "unit/log/node/test_node.py": {
         f"log/node/{part}.py"
         for part in (
-            "checkpoint", "effects", "fetch", "groups", "metadata", "producer", "replica", "rows", "topics",
-            "transactions",
+            "checkpoint", "effects", "fetch", "groups", "metadata", "producer", "producer_ids", "replica", "rows",
+            "topics", "transactions",
         )
     },
     "unit/log/controller/test_topics.py": {
@@ -78,6 +78,17 @@ TESTED_WITH = {
     },
     "unit/log/server/handlers/test_describe_groups.py": {
         f"log/server/handlers/{api}.py" for api in ("delete_groups", "list_groups")
+    },
+    # A transaction's road through the door, of clients of both generations.
+    "unit/log/server/handlers/test_end_txn.py": {
+        "log/node/client_transactions.py", "log/server/producer_errors.py", "log/server/transactional_batches.py",
+        *(
+            f"log/server/handlers/{api}.py"
+            for api in (
+                "add_offsets_to_txn", "add_partitions_to_txn", "describe_producers", "describe_transactions",
+                "init_producer_id", "list_transactions", "txn_offset_commit", "write_txn_markers",
+            )
+        ),
     },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
     # Real processes: a worker with its sources and sinks; the command as a user types it.

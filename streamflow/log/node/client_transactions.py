@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from streamflow.errors import StreamflowError
+from streamflow.errors import StreamflowError, UnknownTopicError
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.coordinators.events import ProducerSession
 from streamflow.log.coordinators.records import OffsetValue
@@ -186,8 +186,9 @@ class ClientTransactions:
         for where in partitions:
             answers[where] = None
             try:
-                replica = self._topics.find(where)
-                producer = wish.producer
+                replica, producer = self._topics.replicas.get(where), wish.producer
+                if replica is None:
+                    raise UnknownTopicError(where.topic)
                 if replica.log.producers.check_marker(
                     producer.id, producer.epoch, wish.coordinator_epoch, bumped=wish.bumped
                 ):

@@ -1,8 +1,8 @@
-"""Produce 3–11: batches are checked by their header and checksum, given their offsets, and appended unopened.
+"""Produce 3–12: batches are checked by their header and checksum, given their offsets, and appended unopened.
 
 Versions 0–2 are listed and refused (see `versions`). Requests of a connection are appended in their order; each is
 answered once its records are as durable as the flush policy says, and those behind it don't wait for that (KIP-98 lets
-a producer have five in flight).
+a producer have five in flight). Those of transactions are seen to by `transactional_batches`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 from streamflow.errors import StreamflowError
 from streamflow.log.errors import InvalidRecordError, StorageFailedError
 from streamflow.log.node.replica import Replica
-from streamflow.log.protocol.errors import ErrorCode, code_of
+from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import produce_request, produce_response
 from streamflow.log.records import BatchHeader, parse_header
+from streamflow.log.server import transactional_batches
 from streamflow.log.server.broker import NO_ID, Answer, CloseConnectionError, Context, Later
+from streamflow.log.server.producer_errors import append_code
+from streamflow.log.server.transactional_batches import ABORTABLE_SINCE, ADDS_SINCE
 
 Partition = produce_response.PartitionProduceResponse
 ALL = -1
@@ -22,13 +25,14 @@ ACKS = (ALL, 0, 1)
 
 async def handle(context: Context, request: produce_request.ProduceRequest) -> Answer:
     appended: list[Replica] = []
+    refusals = await transactional_batches.add_partitions(context, request)
     response = produce_response.ProduceResponse(
         responses=[
             produce_response.TopicProduceResponse(
                 name=topic.name,
                 topic_id=topic.topic_id,
                 partition_responses=[
-                    _append(context, request.acks, topic, data, appended) for data in topic.partition_data
+                    _append(context, request, topic, data, appended, refusals) for data in topic.partition_data
                 ],
             )
             for topic in request.topic_data
@@ -45,7 +49,7 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
         except StorageFailedError as error:
             for topic in response.responses:
                 for partition in topic.partition_responses:
-                    _refuse(partition, error)
+                    _refuse(context, partition, error)
         return response
 
     ends = [(replica, replica.leader.end) for replica in appended]
@@ -54,10 +58,11 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
 
 def _append(
     context: Context,
-    acks: int,
+    request: produce_request.ProduceRequest,
     topic: produce_request.TopicProduceData,
     data: produce_request.PartitionProduceData,
     appended: list[Replica],
+    refusals: transactional_batches.Refusals,
 ) -> produce_response.PartitionProduceResponse:
     answer = Partition(index=data.index, base_offset=-1)
     image = context.broker.topic(topic.name, topic.topic_id)
@@ -66,19 +71,20 @@ def _append(
         by_id = topic.topic_id != NO_ID and image is None
         answer.error_code = ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition
         return answer
-    if acks not in ACKS:
+    if request.acks not in ACKS:
         answer.error_code = ErrorCode.invalid_required_acks
         return answer
     records = data.records
     assert isinstance(records, memoryview | None), "read from a frame"
     try:
         header = only_header(records)
-        if acks == ALL:
+        if request.acks == ALL:
             replica.admission.check_replicas(len(image.partitions[data.index].isr))
         replica.admission.check_times(header, context.node.now_ms())
+        transactional_batches.check(context, request.transactional_id, replica.where, header, refusals)
         info = context.node.append_batches(replica, records or b"")
     except StreamflowError as error:
-        _refuse(answer, error)
+        _refuse(context, answer, error)
         return answer
     answer.base_offset = info.base_offset
     answer.log_start_offset = replica.log.log_start_offset
@@ -95,8 +101,9 @@ def only_header(records: memoryview | None) -> BatchHeader:
     return header
 
 
-def _refuse(answer: produce_response.PartitionProduceResponse, error: StreamflowError) -> None:
-    answer.error_code, answer.error_message = code_of(error), str(error)
+def _refuse(context: Context, answer: produce_response.PartitionProduceResponse, error: StreamflowError) -> None:
+    knows, adds = (context.version >= since for since in (ABORTABLE_SINCE, ADDS_SINCE))
+    answer.error_code, answer.error_message = append_code(error, knows_abortable=knows, adds=adds), str(error)
     answer.base_offset = answer.log_start_offset = -1
 
 
