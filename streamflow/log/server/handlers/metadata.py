@@ -12,6 +12,8 @@ from streamflow.log.server import operations
 from streamflow.log.server.broker import NO_ID, Broker, Context
 
 ERROR = metadata_response.MetadataResponseTopic
+IDS_SINCE = 12
+"""Versions 10 and 11 have the field, and no answer that could do without the name: refused, as by Kafka."""
 
 
 async def handle(context: Context, request: metadata_request.MetadataRequest) -> metadata_response.MetadataResponse:
@@ -44,6 +46,8 @@ async def _asked(
     context: Context, name: str | None, topic_id: bytes, *, create: bool
 ) -> metadata_response.MetadataResponseTopic:
     broker = context.broker
+    if context.version < IDS_SINCE and (name is None or topic_id != NO_ID):
+        return ERROR(name=name or "", topic_id=topic_id, error_code=ErrorCode.invalid_request)
     if topic_id != NO_ID:
         topic = broker.topic("", topic_id)
         if topic is None:

@@ -49,3 +49,12 @@ async def test_a_topic_is_found_by_its_id_and_a_new_one_of_its_name_is_another(d
 async def test_the_logs_own_topics_are_marked_and_made_on_request(door) -> None:
     answer = (await door.ask(named("__consumer_offsets"))).topics[0]
     assert (answer.error_code, answer.is_internal) == (ErrorCode.none, True)
+
+
+@pytest.mark.parametrize("version", [10, 11])
+async def test_an_id_asked_for_before_it_could_be_answered_is_an_invalid_request(door, version) -> None:
+    known = await door.topic("known")
+    for topic_id in (known, b"\7" * 16):
+        asked = metadata_request.MetadataRequestTopic(name=None, topic_id=topic_id)
+        answer = await door.ask(metadata_request.MetadataRequest(topics=[asked]), version)
+        assert [(t.name, t.error_code) for t in answer.topics] == [("", ErrorCode.invalid_request)]
