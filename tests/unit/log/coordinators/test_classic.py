@@ -739,6 +739,32 @@ def test_static_members_are_part_of_a_generation_they_didnt_join() -> None:
     assert (told.leader, {m.instance_id for m in told.members}) == ("b", {"x", None})
 
 
+def test_a_leader_that_joins_in_time_goes_on_leading() -> None:
+    group = Harness()
+    group.join(new="x-1", instance_id="x", session_timeout_ms=1_800_000)
+    group.wait(DELAY_MS)
+    group.sync("x-1", 1, instance_id="x")
+    group.join(new="b", session_timeout_ms=1_800_000)
+    group.wait(REBALANCE_MS)
+    group.sync("b", 2)
+    b = group.join("b")
+    group.join("x-1", instance_id="x", session_timeout_ms=1_800_000)
+    assert (group.joined(b).generation, group.joined(b).leader) == (3, "b")
+
+
+def test_a_static_member_that_comes_back_must_sync_in_time_like_the_one_it_was() -> None:
+    group = Harness()
+    group.join(new="x-1", instance_id="x"), group.join(new="y-1", instance_id="y", session_timeout_ms=1_800_000)
+    group.wait(2 * DELAY_MS)
+    group.sync("x-1", 1, instance_id="x")
+    assert group.state is S.STABLE
+    group.join(new="y-2", instance_id="y", session_timeout_ms=1_800_000)
+    for _ in range(REBALANCE_MS // 5_000):
+        group.wait(5_000)
+        group.heartbeat("x-1", 1, "x")
+    assert group.heartbeat("y-2", 1, "y") is E.UNKNOWN_MEMBER_ID
+
+
 def test_a_static_member_is_removed_by_its_instance_id() -> None:
     """KIP-345: an administrator's removal names no member id."""
     group = static("x", "y")

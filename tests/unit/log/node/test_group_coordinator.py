@@ -5,6 +5,7 @@ from random import Random
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 import pytest
 import structlog.testing
 
@@ -176,6 +177,29 @@ async def test_who_waits_for_an_answer_gets_it_from_whoever_runs_the_groups() ->
             tasks.cancel_scope.cancel()
 
 
+async def test_groups_cost_nothing_while_nothing_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await (await World().start()).stable()
+    attended = 0
+    attend = world.groups.attend
+
+    async def counted() -> None:
+        nonlocal attended
+        attended += 1
+        await attend()
+
+    monkeypatch.setattr(world.groups, "attend", counted)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.groups.run)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        assert attended == 1
+        await world.join(new="b")  # The rebalance ends sooner than the session.
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        assert attended <= 3
+        tasks.cancel_scope.cancel()
+
+
 async def test_after_a_restart_members_go_on_and_their_sessions_begin_anew() -> None:
     world = await (await World().start()).stable()
     world.now += SESSION_MS - 1
@@ -239,7 +263,8 @@ async def test_commits_to_unknown_groups_are_taken_from_who_names_no_generation(
     world = await World().start()
     assert await world.may_commit("", -1) is E.NONE
     assert await world.may_commit("a", 3) is E.GROUP_ID_NOT_FOUND
-    assert await world.may_commit("", -1, group_id="g" * 32768) is E.INVALID_GROUP_ID
+    for name in ("g" * 32_768, "ü" * 20_000):
+        assert await world.may_commit("", -1, group_id=name) is E.INVALID_GROUP_ID
     await world.commit()
     assert await world.may_commit("a", 3) is E.UNKNOWN_MEMBER_ID
 

@@ -121,6 +121,20 @@ async def test_clients_old_and_new_become_members_and_go(door: Any, versions: di
     assert code == ErrorCode.unknown_member_id
 
 
+@pytest.mark.parametrize("version", [3, 4])
+async def test_a_member_id_is_required_since_version_4(door: Any, version: int) -> None:
+    """KIP-394."""
+    protocol = join_group_request.JoinGroupRequestProtocol(name="range", metadata=METADATA)
+    request = join_group_request.JoinGroupRequest(
+        group_id="g", session_timeout_ms=10_000, protocol_type="consumer", protocols=[protocol]
+    )
+    answer, _ = await door.begin(request, version)
+    door.now += DELAY_MS
+    await door.node.group_coordinator.attend()
+    code = ErrorCode.none if version == 3 else ErrorCode.member_id_required
+    assert (await answer.make()).error_code == code
+
+
 async def test_a_static_members_id_tells_which_it_is(door: Any) -> None:
     member = Member(door)
     member.instance_id = "machine-7"

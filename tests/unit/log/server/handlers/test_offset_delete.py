@@ -34,7 +34,7 @@ async def filled(door: Any) -> Any:
 
 
 async def test_offsets_are_forgotten_one_by_one_for_good(filled: Any) -> None:
-    answer = await filled.ask(delete(0, 7))
+    answer = await filled.ask(delete(0, 2))
     assert (answer.error_code, codes(answer)) == (0, [0, ErrorCode.unknown_topic_or_partition])
     await filled.restart()
     assert list(filled.node.groups.offsets.committed("g")) == [E1]
