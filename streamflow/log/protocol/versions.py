@@ -105,6 +105,9 @@ class Feature:
     level: int
 
 
-FEATURES: tuple[Feature, ...] = (Feature(name="metadata.version", lowest=7, highest=25, level=25),)
+FEATURES: tuple[Feature, ...] = (
+    Feature(name="metadata.version", lowest=7, highest=25, level=25),
+    Feature(name="transaction.version", lowest=0, highest=2, level=2),
+)
 """Listed when they work: `transaction.version` 2 turns clients to KIP-890's second part, `group.version` 1 to
 KIP-848."""
