@@ -11,7 +11,7 @@ class LogError(StreamflowError):
 
 class TopicExistsError(LogError):
     def __init__(self, topic: str) -> None:
-        super().__init__(f"topic '{topic}' exists already; see it with: streamflow topic describe {topic}")
+        super().__init__(f"topic '{topic}' already exists; see it with: streamflow topic describe {topic}")
         self.topic = topic
 
 

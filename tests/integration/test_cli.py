@@ -63,7 +63,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     assert "bad.py line 1:" in run(tmp_path, "worker", "bad.py", code=1)
     assert "did you mean 'events'?" in run(tmp_path, "consume", "event", code=1)
     assert "unknown setting" in run(tmp_path, "topic", "create", "x", "--config", "no.such=1", code=1)
-    assert "exists already" in run(tmp_path, "topic", "create", "events", code=1)
+    assert "already exists" in run(tmp_path, "topic", "create", "events", code=1)
     assert "isn't a place to start" in run(tmp_path, "consume", "events", "--from", "yesterday", code=1)
     assert "unknown group 'g'" in run(tmp_path, "group", "describe", "g", code=1)
     assert "isn't JSON" in run(tmp_path, "produce", "events", "--key", "id", stdin="nope\n", code=1)

@@ -6,6 +6,7 @@ adds to and takes from a list; all changes of a resource are made or none.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -103,6 +104,6 @@ def _needed(name: str, value: str | None) -> str:
 
 
 def _each_once(names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise InvalidRequestError(f"{', '.join(twice)} can be altered once in a request")

@@ -42,7 +42,7 @@ def create_partitions(
     topic = _topic(image, name)
     there = len(topic.partitions)
     if count <= there:
-        raise InvalidPartitionsError(f"topic '{name}' has {there} partitions; {count} wouldn't be more")
+        raise InvalidPartitionsError(f"topic '{name}' has {there} partitions; {count} would not be an increase")
     if count > PARTITIONS_MAX:
         raise InvalidPartitionsError(f"topic '{name}' can't have {count} partitions; give up to {PARTITIONS_MAX}")
     if assignments is None:
@@ -88,5 +88,5 @@ def find_partition(image: MetadataImage, where: TopicPartition) -> PartitionImag
 
 def _topic(image: MetadataImage, name: str) -> TopicImage:
     if name not in image.topics:
-        raise UnknownTopicError(name, list(image.topics))
+        raise UnknownTopicError(name)
     return image.topics[name]

@@ -64,7 +64,7 @@ class Admin:
         def decide(image: MetadataImage) -> Sequence[r.AnyRecord]:
             topic = image.topics.get(name)
             if topic is None:
-                raise UnknownTopicError(name, list(image.topics))
+                raise UnknownTopicError(name)
             after = alteration(TOPIC_ALTERABLE, topic.config)
             if name in INTERNAL_TOPICS and after.get("cleanup.policy") != "compact":
                 raise PolicyViolationError(f"topic '{name}' is the log's own: its cleanup.policy is compact")

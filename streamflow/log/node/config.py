@@ -6,10 +6,9 @@ go unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from streamflow.errors import ConfigError
 from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, parse_all
 from streamflow.log.controller.effective import TOPIC_DEFAULTS
 from streamflow.log.node.inert import INERT_BROKER_SETTINGS
@@ -244,15 +243,35 @@ NODE_SETTINGS = (
 )
 
 
-BROKER_SETTINGS: tuple[Setting, ...] = (*NODE_SETTINGS, *TOPIC_DEFAULTS, *INERT_BROKER_SETTINGS)
-"""What a broker has, as clients see it: the node's own, the defaults of topics' settings, and what is as it is."""
-
 IN_LONGER_UNITS = {
-    "log.retention.hours": ("log.retention.ms", 3_600_000),
-    "log.retention.minutes": ("log.retention.ms", 60_000),
-    "log.roll.hours": ("log.roll.ms", 3_600_000),
+    f"{name}.{unit}": (
+        f"{name}.ms",
+        factor,
+        Setting(
+            field=f"{name}.{unit}".replace(".", "_"),
+            name=f"{name}.{unit}",
+            default=7 * 86_400_000 // factor,
+            unit=unit,
+            least=least,
+            most=2**31 - 1,
+            reason=f"as Kafka: an older name; {name}.ms says the same and holds over it",
+        ),
+    )
+    for name, unit, factor, least in (
+        ("log.retention", "hours", 3_600_000, -1),
+        ("log.retention", "minutes", 60_000, -1),
+        ("log.roll", "hours", 3_600_000, 1),
+    )
 }
-"""Kafka's older names."""
+"""Settings in ms by their older names: the name in ms, and how many are in one."""
+
+BROKER_SETTINGS: tuple[Setting, ...] = (
+    *NODE_SETTINGS,
+    *TOPIC_DEFAULTS,
+    *INERT_BROKER_SETTINGS,
+    *(setting for _, _, setting in IN_LONGER_UNITS.values()),
+)
+"""What a broker has, as clients see it: the node's own, the defaults of topics' settings, and what is as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,23 +312,21 @@ class NodeConfig:
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> NodeConfig:
         """Raises: ConfigError for an unknown name or an impossible value."""
-        static = dict(_named(name, value) for name, value in given.items())
+        longest_first = sorted(given, key=lambda name: -IN_LONGER_UNITS[name][1] if name in IN_LONGER_UNITS else 0)
+        static = dict(named for name in longest_first for named in _named(name, given[name]))
         values = parse_all(BROKER_SETTINGS, static)
         return cls(**{s.field: values[s.field] for s in NODE_SETTINGS}, static=static)  # type: ignore[arg-type]
         # parse_all gives each field the type of its default
 
 
-def _named(name: str, value: str) -> tuple[str, str]:
-    """A setting by Kafka's name; a time in hours or minutes in ms.
-
-    Raises: ConfigError.
-    """
+def _named(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """A setting by Kafka's name; a time in hours or minutes is one in ms as well. Raises: ConfigError."""
+    yield next((s.name for s in BROKER_SETTINGS if s.field == name), name), value
     if name in IN_LONGER_UNITS:
-        in_ms, factor = IN_LONGER_UNITS[name]
-        if not value.strip().lstrip("-").isdecimal():
-            raise ConfigError(f"{name} is '{value}'; it must be a whole number")
-        return in_ms, str(max(-1, int(value) * factor))
-    return next((s.name for s in BROKER_SETTINGS if s.field == name), name), value
+        in_ms, factor, setting = IN_LONGER_UNITS[name]
+        number = setting.parse(value)
+        assert isinstance(number, int), "its default is one"
+        yield in_ms, str(max(-1, number * factor))
 
 
 def segment_config(config: Mapping[str, str]) -> SegmentConfig:

@@ -5,10 +5,12 @@ Not there: loggers (8), client metrics (16) and groups (32) have no settings her
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from streamflow.errors import UnknownTopicError
 from streamflow.log.controller.configs import Setting
 from streamflow.log.controller.effective import Effective, Source, Synonym, effective_broker, effective_topic
 from streamflow.log.controller.topics import validate_name
@@ -52,7 +54,10 @@ def describe(broker: Broker, resource: Resource) -> list[Effective]:
     layers = broker.node.topics.settings.broker
     if resource.kind == ResourceType.TOPIC:
         validate_name(resource.name)
-        return effective_topic(broker.node.topics.describe(resource.name).config, layers)
+        topic = broker.topic(resource.name)
+        if topic is None:
+            raise UnknownTopicError(resource.name)
+        return effective_topic(topic.config, layers)
     if _broker_id(broker, resource.name) is not None:
         return effective_broker(BROKER_SETTINGS, layers, DYNAMIC) + _facts(broker)
     found = []
@@ -106,5 +111,5 @@ def _broker_id(broker: Broker, name: str) -> int | None:
     return broker.node_id
 
 
-def named_twice(resources: Sequence[Resource]) -> set[Resource]:
-    return {resource for resource in resources if resources.count(resource) > 1}
+def named_twice(resources: Iterable[Resource]) -> set[Resource]:
+    return {resource for resource, times in Counter(resources).items() if times > 1}

@@ -66,5 +66,5 @@ def _find(context: Context, wanted: delete_topics_request.DeleteTopicState, time
     if topic is None:
         if by_id:
             raise UnknownTopicIdError(f"there is no topic of id {wanted.topic_id.hex()} (any more)")
-        raise UnknownTopicError(wanted.name or "", list(context.node.topics.metadata.image.topics))
+        raise UnknownTopicError(wanted.name or "")
     return topic.name, topic.topic_id

@@ -38,7 +38,9 @@ def test_new_partitions_take_their_turns_where_the_old_ones_stopped() -> None:
     assert [r.replicas for r in create_partitions(image, "a", 4, None, (1, 2, 3))] == [(3, 1), (1, 2)]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("count", "error"), [(2, "2 wouldn't be more"), (0, "0 wouldn't"), (10_001, "up to 10000")])
+@pytest.mark.parametrize(
+    ("count", "error"), [(2, "2 would not be an increase"), (0, "0 would not"), (10_001, "up to 10000")]
+)
 def test_a_count_that_cannot_be_is_refused(count: int, error: str) -> None:
     with pytest.raises(InvalidPartitionsError, match=error):
         create_partitions(image_with(2), "a", count, None, (1,))

@@ -67,8 +67,13 @@ def test_defaults_of_topics_settings_are_the_nodes_to_give() -> None:
 
 
 def test_kafkas_longer_units_are_taken_in_ms() -> None:
-    assert NodeConfig.parse({"log.retention.hours": "2"}).static == {"log.retention.ms": "7200000"}
-    assert NodeConfig.parse({"log.retention.minutes": "-1"}).static == {"log.retention.ms": "-1"}
+    assert NodeConfig.parse({"log.retention.hours": "2"}).static == {
+        "log.retention.hours": "2",
+        "log.retention.ms": "7200000",
+    }
+    assert NodeConfig.parse({"log.retention.minutes": "-1"}).static["log.retention.ms"] == "-1"
+    for given in ({"log.roll.hours": "1", "log.roll.ms": "5"}, {"log.roll.ms": "5", "log.roll.hours": "1"}):
+        assert NodeConfig.parse(given).static["log.roll.ms"] == "5", "the finer unit holds"
     with pytest.raises(ConfigError, match="whole number"):
         NodeConfig.parse({"log.roll.hours": "soon"})
 

@@ -70,7 +70,7 @@ async def test_each_topic_is_judged_on_its_own(door: Any) -> None:
         "twice": ErrorCode.invalid_request,
         "new": ErrorCode.none,
     }
-    assert "'there' exists already" in made["there"].error_message
+    assert "'there' already exists" in made["there"].error_message
     assert made["there"].num_partitions == -1
 
 
