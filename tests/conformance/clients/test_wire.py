@@ -477,8 +477,13 @@ def test_sessions_of_fetches_keep_to_kafkas_table(broker: Broker, wire: Wire, na
     assert partitions(ask(session, 4, forgotten=[{"topic": topic, "partitions": [0]}])) == [1]
     assert ask(session, 4).error_code == ErrorCode.invalid_fetch_session_epoch
     assert ask(session + 1_000_000, 1).error_code == ErrorCode.fetch_session_id_not_found
-    assert ask(session, -1, both).session_id == 0, "closed"
+    renewed = ask(session, 0, both)
+    assert partitions(renewed) == [0, 1] and renewed.session_id not in (0, session), "closed, and another opened"
     assert ask(session, 5).error_code == ErrorCode.fetch_session_id_not_found
+    session = renewed.session_id
+    assert partitions(ask(session, 1)) == [0, 1], "there are records at the offsets asked for"
+    assert ask(session, -1, both).session_id == 0, "closed"
+    assert ask(session, 2).error_code == ErrorCode.fetch_session_id_not_found
 
 
 # Offsets
