@@ -2,8 +2,9 @@
 
 A request's (session id, epoch) means:
 
-    (0, 0)      a full fetch, and a session if there is room          (n, -1)     end the session, a full fetch
-    (0, -1)     a full fetch without a session                        (n, e > 0)  what changed in session n
+    (0, 0)      a full fetch, and a session if there is room          (n, 0)      the same, and the end of session n
+    (0, -1)     a full fetch without a session                        (n, -1)     the same, and the end of session n
+                                                                      (n, e > 0)  what changed in session n
 
 An answer within a session has only the partitions that have news.
 """
@@ -20,7 +21,7 @@ SESSIONS_MAX = 1000
 """`max.incremental.fetch.session.cache.slots`, as Kafka. Who comes when all are taken replaces the one that was used
 longest ago: it will be told, and fetch in full again."""
 
-FINAL_EPOCH = -1
+INITIAL_EPOCH, FINAL_EPOCH = 0, -1
 _EPOCH_END = 2**31 - 1
 
 Key = tuple[str, bytes, int]
@@ -93,9 +94,9 @@ class FetchSessions:
     def begin(self, request: fetch_request.FetchRequest) -> Session | ErrorCode:
         """The session the request belongs to, with what it wants by now. One with id 0 lasts no longer than the
         request."""
-        if request.session_id == 0 or request.session_epoch == FINAL_EPOCH:
+        if request.session_id == 0 or request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
             self._sessions.pop(request.session_id, None)
-            session = self._new() if request.session_epoch == 0 else Session(0)
+            session = self._new() if request.session_epoch == INITIAL_EPOCH else Session(0)
         else:
             found = self._sessions.get(request.session_id)
             if found is None:

@@ -64,6 +64,16 @@ def test_a_session_ends_when_its_client_says_so() -> None:
     assert sessions.begin(request(session.id, 1, {})) == ErrorCode.fetch_session_id_not_found
 
 
+def test_a_session_is_replaced_by_another_when_its_client_begins_anew() -> None:
+    sessions = FetchSessions()
+    session = begun(sessions, a=1)
+    other = sessions.begin(request(session.id, 0, {"b": 2}))
+    assert isinstance(other, Session) and other.id not in (0, session.id)
+    assert wanted(other) == {"b": 2}
+    assert sessions.begin(request(session.id, 1, {})) == ErrorCode.fetch_session_id_not_found
+    assert isinstance(sessions.begin(request(other.id, 1, {})), Session)
+
+
 def test_a_new_session_replaces_the_one_used_longest_ago_when_all_places_are_taken() -> None:
     sessions = FetchSessions()
     first, second = begun(sessions, a=1), begun(sessions, a=1)
