@@ -23,15 +23,18 @@ class Addresses:
 
     listen: str
     advertise: str | None
+    metrics: str | None
 
 
 def run(data: Path, addresses: Addresses, file: Path | None, settings: list[str]) -> None:
     """Raises: StreamflowError saying what keeps the broker from serving."""
     listen = parse_address(addresses.listen)
     advertise = None if addresses.advertise is None else parse_address(addresses.advertise)
+    metrics = None if addresses.metrics is None else parse_address(addresses.metrics)
     config = NodeConfig.parse({**_from_file(file), **dict(map(_split, settings))})
     configure()
-    anyio.run(lambda: run_broker(data.expanduser(), config, listen=listen, advertise=advertise, now_ms=_now_ms))
+    path = data.expanduser()
+    anyio.run(lambda: run_broker(path, config, listen=listen, advertise=advertise, metrics=metrics, now_ms=_now_ms))
 
 
 def _now_ms() -> int:

@@ -68,6 +68,9 @@ def broker(
     advertise: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where clients reach the broker, if not at --listen.")
     ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where Prometheus asks; unless given, nowhere.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings, as a TOML file.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; wins over the file's.")
@@ -76,7 +79,7 @@ def broker(
     """Serve a log to Kafka's clients. Ctrl-C answers what was asked and closes the log."""
     from streamflow.cli.broker import Addresses, run
 
-    run(data, Addresses(listen, advertise), config, settings or [])
+    run(data, Addresses(listen, advertise, metrics), config, settings or [])
 
 
 @app.command()

@@ -8,6 +8,7 @@ were dropped).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 import anyio
@@ -44,6 +45,8 @@ class Flusher:
         self._asked: dict[Replica, None] = {}
         self._round: anyio.Event | None = None
         self.failed: StorageFailedError | None = None
+        self.observe: Callable[[float], None] = lambda seconds: None
+        """Told how long a flush took."""
 
     async def flush(self, replicas: Iterable[Replica]) -> None:
         """Raises: StorageFailedError, now and for ever after, when the disk can't be relied on."""
@@ -59,7 +62,9 @@ class Flusher:
 
     async def _run_round(self) -> None:
         asked, self._asked = [r for r in self._asked if not r.deleted], {}
+        began = perf_counter()
         ends = await self.alone(lambda: [r.log.flush() for r in asked])
+        self.observe(perf_counter() - began)
         now_ms = self._now_ms()
         for replica, end in zip(asked, ends, strict=True):
             replica.flushed(end, now_ms)

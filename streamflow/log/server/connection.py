@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 import anyio
 
@@ -21,6 +22,7 @@ from streamflow.log.protocol.frames import RequestHeader, parse_header
 from streamflow.log.server.broker import Answer, Broker, CloseConnectionError, Later
 from streamflow.log.server.complaints import Complaints
 from streamflow.log.server.dispatch import dispatch, encode
+from streamflow.log.server.figures import Figures
 from streamflow.log.server.link import Link
 from streamflow.log.server.memory import Memory, Share
 
@@ -55,6 +57,7 @@ class Door:
     broker: Broker
     complaints: Complaints
     requests: Memory
+    figures: Figures
     idle_seconds: float
 
 
@@ -65,6 +68,7 @@ class _Pending:
     header: RequestHeader
     answer: Later | Sequence[Buffer]
     size: int
+    begun_at: float
 
 
 class Connection:
@@ -86,6 +90,11 @@ class Connection:
     @property
     def client(self) -> str:
         return self._link.client
+
+    @property
+    def bytes_in_out(self) -> tuple[int, int]:
+        """Received and sent so far."""
+        return self._link.bytes_in, self._link.bytes_out
 
     async def serve(self) -> None:
         """Returns when the client has gone, or was closed for what it did; raises nothing."""
@@ -157,18 +166,26 @@ class Connection:
         header = parse_header(frame)
         if self._pending:
             await self._turn()
+        begun_at = perf_counter()
         size = len(frame) if header.api.key == PRODUCE else len(frame) * DECODED_FACTOR
         self._undo(-size)
         answer = await self._dispatch(header, frame)
         if isinstance(answer, Later):
-            self._pending.append(_Pending(header, answer, size))
+            self._pending.append(_Pending(header, answer, size, begun_at))
             self._asked.set()
             return
         self._undo(size)
-        if answer is not None:
-            parts = encode(header, answer)
-            self._unsend(-sum(map(len, parts)))
-            self._pending.append(_Pending(header, parts, 0))
+        if answer is None:
+            self._door.figures.answered(header.api.name, perf_counter() - begun_at)
+            return
+        self._pending.append(_Pending(header, self._encoded(header, answer), 0, begun_at))
+
+    def _encoded(self, header: RequestHeader, answer: object) -> Sequence[Buffer]:
+        """The answer's frame, which is held from now on."""
+        parts = encode(header, answer)
+        self._unsend(-sum(map(len, parts)))
+        self._door.figures.count_errors(header.api.name, answer)
+        return parts
 
     async def _turn(self) -> None:
         """Waits until this connection may begin another request beside those that are pending."""
@@ -221,6 +238,7 @@ class Connection:
     async def _answer_next(self) -> None:
         """Sends the first answer when it is there, together with those behind it that are there by then."""
         parts: list[Buffer] = []
+        sent: list[_Pending] = []
         size = 0
         self._answering = True
         try:
@@ -231,11 +249,14 @@ class Connection:
                 frame = await self._made(pending)
                 parts += frame
                 size += sum(map(len, frame))
-                self._pending.popleft()
+                sent.append(self._pending.popleft())
             await self._link.send(parts)
         finally:
             self._answering = False
         self._unsend(size)
+        now = perf_counter()
+        for pending in sent:
+            self._door.figures.answered(pending.header.api.name, now - pending.begun_at)
         self._answered.set()
         if self._pending:
             self._asked.set()
@@ -245,11 +266,7 @@ class Connection:
             return pending.answer
         message = await pending.answer.make()
         self._undo(pending.size)
-        if message is None:
-            return ()
-        frame = encode(pending.header, message)
-        self._unsend(-sum(map(len, frame)))
-        return frame
+        return () if message is None else self._encoded(pending.header, message)
 
     # Ending
 

@@ -28,6 +28,7 @@ from streamflow.log.node.embedded import EmbeddedLog
 from streamflow.log.server.broker import Address, Broker
 from streamflow.log.server.complaints import Complaints
 from streamflow.log.server.connection import Connection, Door
+from streamflow.log.server.figures import Figures, Histogram
 from streamflow.log.server.link import Link
 from streamflow.log.server.memory import Memory
 from streamflow.log.server.open_files import raise_limit
@@ -57,24 +58,39 @@ class Listener:
 
     def __init__(self, broker: Broker) -> None:
         config = broker.node.config
-        self.broker = broker
+        self.broker: Broker = broker
         self.connections: set[Connection] = set()
-        self.refused = 0
+        self.refused: int = 0
         self._by_host: Counter[str] = Counter()
         self._limits = (config.connections_max, config.connections_per_ip_max)
+        self.requests: Memory = Memory(config.queued_request_bytes_max)
+        self.figures: Figures = Figures()
+        self.flushes: Histogram = Histogram()
+        broker.node.flusher.observe = self.flushes.observe
         self._complaints = Complaints(time.monotonic)
         self._door = Door(
             broker,
             self._complaints,
-            Memory(config.queued_request_bytes_max),
+            self.requests,
+            self.figures,
             idle_seconds=config.connections_max_idle_ms / 1000,
         )
+        self._bytes_before = (0, 0)
         self._group: TaskGroup | None = None
         self._left = anyio.Event()
         """Set, and made anew, whenever a connection has ended."""
 
     def __repr__(self) -> str:
         return f"<Listener of {self.broker!r}: {len(self.connections)} connections>"
+
+    @property
+    def bytes_in(self) -> int:
+        """Received from clients, those that have gone included."""
+        return self._bytes_before[0] + sum(connection.bytes_in_out[0] for connection in self.connections)
+
+    @property
+    def bytes_out(self) -> int:
+        return self._bytes_before[1] + sum(connection.bytes_in_out[1] for connection in self.connections)
 
     async def serve(self, listen: Listen, stop: anyio.Event) -> None:
         """Until `stop` is set and what was begun by then is answered, or the time for that is up."""
@@ -119,6 +135,8 @@ class Listener:
             await connection.serve()
         finally:
             self.connections.discard(connection)
+            (came, went), (before_in, before_out) = connection.bytes_in_out, self._bytes_before
+            self._bytes_before = (before_in + came, before_out + went)
             self._by_host[host] -= 1
             if not self._by_host[host]:
                 del self._by_host[host]
@@ -144,6 +162,7 @@ async def run_broker(
     *,
     listen: Address,
     advertise: Address | None,
+    metrics: Address | None = None,
     now_ms: Callable[[], int],
 ) -> None:
     """Serves the directory until SIGINT or SIGTERM.
@@ -151,11 +170,13 @@ async def run_broker(
     Args:
         listen: port 0 takes a free one.
         advertise: where clients reach the broker, if not at `listen`.
+        metrics: where Prometheus asks, if it may.
 
     Raises: ConfigError for an address that can't be listened at; DirectoryInUseError, LogError.
     """
     async with AsyncExitStack() as stack:
         door = stack.enter_context(_bind(listen))
+        scraped = None if metrics is None else stack.enter_context(_bind(metrics, "--metrics"))
         advertised = advertise or Address(_reachable(listen.host), door.getsockname()[1])
         embedded = await EmbeddedLog.open_directory(path, config, now_ms)
         stack.push_async_callback(embedded.close)
@@ -166,6 +187,8 @@ async def run_broker(
         async with anyio.create_task_group() as group:
             await group.start(_stop_on_signal, stop, group)
             group.start_soon(broker.node.group_coordinator.run)
+            if scraped is not None:
+                stack.callback((await _serve_metrics(server, scraped)).close)
             log.info("ready", address=str(advertised), node=broker.node_id, data=str(path), flush=config.flush)
             await server.serve(lambda made: loop.create_server(made, sock=door, backlog=BACKLOG), stop)
             group.cancel_scope.cancel()
@@ -177,7 +200,17 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
 
 
-def _bind(address: Address) -> socket.socket:
+async def _serve_metrics(server: Listener, door: socket.socket) -> asyncio.Server:
+    """What it takes is loaded only when it is asked for."""
+    from streamflow.log.server.metrics import exposition
+    from streamflow.log.server.scrape import HEAD_BYTES_MAX, PATH, Scrape
+
+    scrape = Scrape(lambda: exposition(server))
+    log.info("metrics", at=f"http://{Address(*door.getsockname()[:2])}{PATH}")
+    return await asyncio.start_server(scrape.answer, sock=door, limit=HEAD_BYTES_MAX)
+
+
+def _bind(address: Address, option: str = "--listen") -> socket.socket:
     """Takes the address. Who connects before the node is there waits."""
     everywhere = address.host in ("", "::") and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if everywhere or ":" in address.host else socket.AF_INET
@@ -187,7 +220,7 @@ def _bind(address: Address) -> socket.socket:
         )
     except OSError as error:
         why = "another process listens there" if error.errno == errno.EADDRINUSE else str(error)
-        raise ConfigError(f"can't listen at {address}: {why}; choose another --listen HOST:PORT") from error
+        raise ConfigError(f"can't listen at {address}: {why}; choose another {option} HOST:PORT") from error
 
 
 async def _stop_on_signal(stop: anyio.Event, group: TaskGroup, *, task_status: TaskStatus[None]) -> None:

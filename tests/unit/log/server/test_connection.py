@@ -26,6 +26,7 @@ from streamflow.log.server.connection import (
     Connection,
     Door,
 )
+from streamflow.log.server.figures import Figures
 from streamflow.log.server.link import Link
 from streamflow.log.server.memory import Memory, Share
 
@@ -60,7 +61,7 @@ class Room:
     def __init__(self, broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun: list[int] = []
         self.served: Served = self._at_once
-        self.door = Door(broker, Complaints(lambda: 0.0), Memory(1 << 20), IDLE_SECONDS)
+        self.door = Door(broker, Complaints(lambda: 0.0), Memory(1 << 20), Figures(), IDLE_SECONDS)
         self.connections: list[Connection] = []
         monkeypatch.setattr(connection_module, "dispatch", self._dispatch)
 
@@ -168,6 +169,7 @@ async def test_a_request_that_wants_no_answer_gets_none(room: Room) -> None:
         client.send(b"".join(map(request, range(3))))
         await settle()
         assert numbers(client) == [0, 2]
+    assert sum(room.door.figures.requests["api_versions"].counts) == 3, "all are counted"
 
 
 # Limits
