@@ -32,7 +32,12 @@ from streamflow.log.storage.partition import PartitionLog
 log = structlog.get_logger("streamflow.log")
 
 ROOT = "topics"
-INTERNAL_CONFIG = {"cleanup.policy": "compact", "segment.bytes": str(8 << 20)}
+INTERNAL_CONFIG = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(8 << 20),
+    # A group is one record: 1,000 members with long subscriptions need more than what a client may send at once.
+    "max.message.bytes": str(16 << 20),
+}
 NAME_IN_PATH_MAX = 200
 """A file's name may have 255 bytes, and the topic's id takes 33."""
 

@@ -322,6 +322,22 @@ async def test_a_group_whose_name_no_record_can_hold_is_refused() -> None:
     assert promise.answer.error is E.UNKNOWN_SERVER_ERROR  # type: ignore[union-attr]
 
 
+async def test_a_group_of_many_members_that_say_much_is_kept() -> None:
+    world = await World().start()
+    protocols = (("range", b"\x00\x00\x00\x00\x00\x01\x00\x01t" + b"x" * 5_000),)
+    for n in range(1_000):
+        await world.join(new=f"m{n}", protocols=protocols)
+    await world.wait(DELAY_MS)
+    await world.wait(DELAY_MS)
+    sync = await world.sync("m0", 1)
+    await world.groups.attend()
+    assert sync.answer.error is E.NONE  # type: ignore[union-attr]
+    await world.start()
+    found = world.groups.describe("g")
+    assert found is not None
+    assert len(found.members) == 1_000
+
+
 async def test_without_a_place_to_keep_groups_every_request_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     world = await World().start()
 
