@@ -1,5 +1,5 @@
-"""AlterPartitionReassignments 0–1 (KIP-455): there is one broker. A partition is where it should be, or can't be moved
-there."""
+"""AlterPartitionReassignments 0–1 (KIP-455): nothing is moved, as there is one broker. A partition is where it should
+be, or can't be moved there."""
 
 from __future__ import annotations
 

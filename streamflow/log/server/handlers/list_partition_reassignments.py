@@ -1,5 +1,5 @@
-"""ListPartitionReassignments 0 (KIP-455): there are none, with one broker. What a topic's name is worth isn't asked, as
-with Kafka."""
+"""ListPartitionReassignments 0 (KIP-455): nothing is being moved, as there is one broker. Topics that aren't there
+aren't told, as with Kafka."""
 
 from __future__ import annotations
 
