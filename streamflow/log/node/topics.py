@@ -236,16 +236,18 @@ class Topics:
     async def _follow(self, records: Sequence[AnyRecord]) -> None:
         """Has the partitions do as the records say."""
         image = self.metadata.image
-        for topic_id in {record.topic_id for record in records if isinstance(record, Partition)}:
-            topic = image.topics_by_id[topic_id]
-            opened = sum(TopicPartition(topic.name, n) in self.replicas for n in range(len(topic.partitions)))
-            await self._open_new(topic, opened)
+        begun = [record for record in records if isinstance(record, Partition)]
+        for topic_id in {record.topic_id for record in begun}:
+            first = min(record.partition for record in begun if record.topic_id == topic_id)
+            await self._open_new(image.topics_by_id[topic_id], first)
         touched = {record.topic_id for record in records if isinstance(record, TopicConfig)}
         everyone = any(isinstance(record, BrokerSetting) for record in records)
         for topic in image.topics.values() if everyone else map(image.topics_by_id.__getitem__, touched):
             segments, admission = self.settings.segments(topic), self.settings.admission(topic)
             for number in range(len(topic.partitions)):
-                self.replicas[TopicPartition(topic.name, number)].configure(segments, admission)
+                replica = self.replicas.get(TopicPartition(topic.name, number))
+                if replica is not None:
+                    replica.configure(segments, admission)
 
     def expire_producers(self, before_ms: int) -> None:
         """Partitions forget producers that wrote nothing since."""

@@ -5,6 +5,7 @@ What is asserted holds for both brokers, but for what `differences` tells.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ import pytest
 from brokers import Broker
 from waiting import eventually
 from wire import Wire, message
+
+from streamflow.log.records import build_batch
 
 Name = Callable[[str], str]
 TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
@@ -169,6 +172,18 @@ def test_records_are_not_deleted_where_there_are_none_or_none_may_be(wire: Wire,
     assert delete(topic, 0, 5) == delete(topic, 0, -2) == ("offset_out_of_range", -1)
     assert delete(topic, 7, 0) == delete(name("no-topic"), 0, 0) == ("unknown_topic_or_partition", -1)
     eventually(lambda: delete(compacted, 0, -1), ("policy_violation", -1))
+
+
+def test_nobody_writes_to_the_brokers_own_topics(wire: Wire) -> None:
+    asked = message("find_coordinator", 4, key_type=0, coordinator_keys=["any"])
+    eventually(lambda: codes(wire.ask(asked).coordinators), ["none"])
+    offsets, batch = "__consumer_offsets", bytes(build_batch([b"k"], [b"v"], [int(time.time() * 1000)]))
+    data = [{"name": offsets, "partition_data": [{"index": 0, "records": batch}]}]
+    answer = wire.ask(message("produce", 9, acks=-1, timeout=5000, topic_data=data)).responses[0]
+    assert codes(answer.partition_responses) == ["invalid_topic_exception"]
+    deleted = [{"name": offsets, "partitions": [{"partition_index": 0, "offset": 0}]}]
+    answer = wire.ask(message("delete_records", 2, topics=deleted, timeout=5000)).topics[0]
+    assert codes(answer.partitions) == ["invalid_topic_exception"]
 
 
 def test_topics_are_described_a_page_at_a_time(wire: Wire, name: Name) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from streamflow.errors import StreamflowError, UnknownTopicError
 from streamflow.event import TopicPartition
-from streamflow.log.errors import OffsetOutOfRangeError, PolicyViolationError
+from streamflow.log.controller.topics import INTERNAL_TOPICS
+from streamflow.log.errors import InvalidTopicError, OffsetOutOfRangeError, PolicyViolationError
 from streamflow.log.protocol.errors import code_of
 from streamflow.log.protocol.messages import delete_records_request, delete_records_response
 from streamflow.log.server.broker import Context
@@ -46,6 +47,8 @@ def _delete_before(context: Context, where: TopicPartition, offset: int) -> int:
     topic, replica = context.broker.topic(where.topic), node.topics.replicas.get(where)
     if topic is None or replica is None:
         raise UnknownTopicError(str(where))
+    if topic.name in INTERNAL_TOPICS:
+        raise InvalidTopicError(f"topic '{topic.name}' is the log's own; it forgets what it doesn't need by itself")
     if node.topics.settings.topic(topic).get("cleanup.policy") == "compact":
         raise PolicyViolationError(f"'{where.topic}' is compacted: its records are deleted by later ones")
     if offset < HIGH_WATERMARK:

@@ -8,7 +8,8 @@ a producer have five in flight). Those of transactions are seen to by `transacti
 from __future__ import annotations
 
 from streamflow.errors import StreamflowError
-from streamflow.log.errors import InvalidRecordError, StorageFailedError
+from streamflow.log.controller.topics import INTERNAL_TOPICS
+from streamflow.log.errors import InvalidRecordError, InvalidTopicError, StorageFailedError
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import produce_request, produce_response
@@ -78,6 +79,8 @@ def _append(
     assert isinstance(records, memoryview | None), "read from a frame"
     try:
         header = only_header(records)
+        if image.name in INTERNAL_TOPICS:
+            raise InvalidTopicError(f"topic '{image.name}' is the log's own; groups and transactions write to it")
         if request.acks == ALL:
             replica.admission.check_replicas(len(image.partitions[data.index].isr))
         replica.admission.check_times(header, context.node.now_ms())

@@ -55,3 +55,8 @@ async def test_a_compacted_topic_refuses_unless_it_deletes_too(door: Any) -> Non
     await made(door, "b", 1, **{"cleanup.policy": "compact,delete"})
     assert await delete(door, "a", 0, -1) == (-1, ErrorCode.policy_violation)
     assert await delete(door, "b", 0, -1) == (1, ErrorCode.none)
+
+
+async def test_the_logs_own_topics_forget_by_themselves(door: Any) -> None:
+    await door.node.groups.ready()
+    assert await delete(door, "__consumer_offsets", 0, -1) == (-1, ErrorCode.invalid_topic_exception)

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.anyio
 HOUR = 3_600_000
 
 
-async def produce(door: Any, timestamp: int, acks: int = -1) -> int:
+async def produce(door: Any, timestamp: int, acks: int = -1, name: str = "a") -> int:
     batch = build_batch([None], [b"x"], [timestamp])
     data = produce_request.PartitionProduceData(index=0, records=[batch])
-    topic = produce_request.TopicProduceData(name="a", partition_data=[data])
+    topic = produce_request.TopicProduceData(name=name, partition_data=[data])
     answer = await door.ask(produce_request.ProduceRequest(acks=acks, timeout_ms=1000, topic_data=[topic]), 9)
     return answer.responses[0].partition_responses[0].error_code
 
@@ -53,3 +53,10 @@ async def test_a_record_of_the_far_future_is_refused(door: Any) -> None:
     assert await produce(door, door.now - 1001) == ErrorCode.invalid_timestamp
     await set_config(door, "message.timestamp.type", "LogAppendTime")
     assert await produce(door, 0) == ErrorCode.none, "the broker's clock counts"
+
+
+async def test_nobody_writes_to_the_logs_own_topics(door: Any) -> None:
+    """Garbage there would keep groups from loading."""
+    end = (await door.node.groups.ready()).log.log_end_offset
+    assert await produce(door, door.now, name="__consumer_offsets") == ErrorCode.invalid_topic_exception
+    assert door.replica("__consumer_offsets").log.log_end_offset == end
