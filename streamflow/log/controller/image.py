@@ -45,6 +45,8 @@ class MetadataImage:
 
     def __init__(self) -> None:
         self.cluster_id = ""
+        self.changes = 0
+        """Counts records applied: who derives something from an image sees by it that there is news."""
         self.topics: dict[str, TopicImage] = {}
         self.topics_by_id: dict[bytes, TopicImage] = {}
         self.removed: set[bytes] = set()
@@ -57,6 +59,7 @@ class MetadataImage:
         return f"<MetadataImage of {len(self.topics)} topics, brokers {self.broker_epochs}>"
 
     def apply(self, record: r.AnyRecord) -> None:
+        self.changes += 1
         match record:
             case r.RegisterBroker():
                 self._register(record)

@@ -161,6 +161,11 @@ class ConsumerGroup:
         return self._pending is not None
 
     @property
+    def view(self) -> TopicView:
+        """What it was last told of topics."""
+        return self._view
+
+    @property
     def empty(self) -> bool:
         """Without members, now and once all is persisted."""
         return not self._state.members and not (self._pending and self._pending.state.members)
@@ -214,13 +219,14 @@ class ConsumerGroup:
     def _decide(self, now_ms: int) -> Sequence[Effect]:
         replies: list[Reply] = []
         while self._queue and self._pending is None:
-            draft = Draft(self.group_id, self._state)
-            told = self._decide_batch(self._batch(), draft, now_ms)
+            draft, batch = Draft(self.group_id, self._state), self._batch()
+            forget = any(isinstance(event, DeleteGroup) and event.with_offsets for event in batch)
+            told = self._decide_batch(batch, draft, now_ms)
             if not draft.rows:
                 replies += told
                 continue
             self._pending = _Pending(draft.state, told)
-            return (*replies, Persist(rows=tuple(draft.rows)))
+            return (*replies, Persist(rows=tuple(draft.rows), forget_offsets=forget))
         return replies
 
     def _batch(self) -> list[Heartbeat | DeleteGroup | Tick]:

@@ -84,9 +84,14 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteGroup:
-    """Answered with a `ConsumerGroupError`. A group that was deleted no longer exists; who joins makes it anew."""
+    """Answered with a `ConsumerGroupError`. A group that was deleted no longer exists; who joins makes it anew.
+
+    Args:
+        with_offsets: what it has committed is forgotten, too.
+    """
 
     ticket: Ticket
+    with_offsets: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +121,14 @@ class PersistFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persist:
-    """Rows for `__consumer_offsets`, all or none. There is never more than one under way for a group."""
+    """Rows for `__consumer_offsets`, all or none. There is never more than one under way for a group.
+
+    Args:
+        forget_offsets: tombstones of the group's offsets belong to them.
+    """
 
     rows: tuple[Row, ...]
+    forget_offsets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

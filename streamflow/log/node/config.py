@@ -208,6 +208,33 @@ NODE_SETTINGS = (
         reason="as Kafka: no limit unless one is wanted",
     ),
     Setting(
+        field="consumer_group_session_timeout_ms",
+        name="group.consumer.session.timeout.ms",
+        default=45_000,
+        unit="ms",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: a KIP-848 member that is silent for so long is removed",
+    ),
+    Setting(
+        field="consumer_group_heartbeat_interval_ms",
+        name="group.consumer.heartbeat.interval.ms",
+        default=5_000,
+        unit="ms",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: how often KIP-848 members are told to heartbeat",
+    ),
+    Setting(
+        field="consumer_group_size_max",
+        name="group.consumer.max.size",
+        default=2**31 - 1,
+        unit="members",
+        least=1,
+        most=2**31 - 1,
+        reason="as Kafka: no limit unless one is wanted",
+    ),
+    Setting(
         field="offsets_retention_minutes",
         name="offsets.retention.minutes",
         default=7 * 24 * 60,
@@ -301,6 +328,9 @@ class NodeConfig:
     group_session_timeout_ms_min: int
     group_session_timeout_ms_max: int
     group_size_max: int
+    consumer_group_session_timeout_ms: int
+    consumer_group_heartbeat_interval_ms: int
+    consumer_group_size_max: int
     offsets_retention_minutes: int
     offsets_retention_check_interval_ms: int
     offset_metadata_length_max: int

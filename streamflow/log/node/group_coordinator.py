@@ -14,12 +14,17 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import structlog
 
 from streamflow.event import TopicPartition
+from streamflow.log.controller.image import MetadataImage
+from streamflow.log.coordinators import consumer_events
 from streamflow.log.coordinators.classic import ClassicGroup, GroupDescription
+from streamflow.log.coordinators.consumer_admission import Committer
+from streamflow.log.coordinators.consumer_events import ConsumerGroupError, HeartbeatAnswer
 from streamflow.log.coordinators.group_events import (
     Answer,
     CommitOffsets,
@@ -49,8 +54,11 @@ from streamflow.log.coordinators.group_records import (
     encode_group_value,
 )
 from streamflow.log.coordinators.group_states import ClassicConfig, GroupState
+from streamflow.log.coordinators.subscription import CONSUMER_PROTOCOL
 from streamflow.log.errors import LogError, RecordTooLargeError, StorageFullError
+from streamflow.log.node import promise
 from streamflow.log.node.config import NodeConfig
+from streamflow.log.node.consumer_groups import ConsumerGroups, unavailable
 from streamflow.log.node.groups import Groups
 from streamflow.log.node.rows import Row
 
@@ -62,23 +70,8 @@ STALL_MS = 500
 STALL_SECONDS = 0.05
 
 
-class Promise:
-    """The answer to one request, which may come later."""
-
-    def __init__(self) -> None:
-        self.answer: Answer | None = None
-        self._told: anyio.Event | None = None
-
-    def tell(self, answer: Answer) -> None:
-        self.answer = answer
-        if self._told is not None:
-            self._told.set()
-
-    async def wait(self) -> Answer:
-        while self.answer is None:
-            self._told = self._told or anyio.Event()
-            await self._told.wait()
-        return self.answer
+class Promise(promise.Promise[Answer]):
+    """The answer to a request of the classic protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +83,19 @@ class _Writing:
     number: int
 
 
+CLASSIC, CONSUMER = "classic", "consumer"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGroup:
+    """`kind`: which protocol the members speak."""
+
+    group_id: str
+    kind: str
+    protocol_type: str
+    state: str
+
+
 class GroupCoordinator:
     """Args:
     random_bytes: gives so many that nobody can guess.
@@ -98,6 +104,7 @@ class GroupCoordinator:
     def __init__(
         self,
         groups: Groups,
+        image: MetadataImage,
         config: NodeConfig,
         *,
         now_ms: Callable[[], int],
@@ -116,6 +123,8 @@ class GroupCoordinator:
         self._wake_of: dict[str, int] = {}
         self._expire_at = now_ms() + self._check_interval_ms
         self._news = anyio.Event()
+        self.consumers = ConsumerGroups(groups, image, config, now_ms=now_ms, news=self._wake)
+        """Groups of KIP-848. What they share with the others is here."""
 
     def __repr__(self) -> str:
         return f"<GroupCoordinator of {len(self._machines)} groups>"
@@ -128,6 +137,7 @@ class GroupCoordinator:
             if group_id is not None:
                 machine = ClassicGroup(self._config, restored=decode_group_value(value), now_ms=now_ms)
                 self._keep(group_id, machine)
+        self.consumers.load()
 
     def new_member_id(self, name: str) -> str:
         """One that nobody had before, and that tells people whose it is."""
@@ -144,8 +154,65 @@ class GroupCoordinator:
         except LogError as error:
             log.warning("groups can't be kept", reason=str(error))
             promise.tell(_unavailable(request))
+            return
+        if self.consumers.find(group_id) is not None:
+            joins = isinstance(request, JoinGroup)
+            if not joins or not self.consumers.release(group_id):
+                promise.tell(_of_consumers(request))
+                return
+        self._step(group_id, request)
+
+    async def ask_consumers(self, group_id: str, request: consumer_events.Heartbeat) -> None:
+        """Its ticket, a `promise.Promise`, will have the answer. An empty group of the classic protocol gives way."""
+        told = request.ticket
+        assert isinstance(told, promise.Promise), "requests have promises for tickets here"
+        try:
+            await self._groups.ready()
+            free = self._release(group_id)
+        except LogError as error:
+            log.warning("groups can't be kept", reason=str(error))
+            told.tell(unavailable(request))
+            return
+        if free:
+            self.consumers.ask(group_id, request)
         else:
-            self._step(group_id, request)
+            wrong = ConsumerGroupError.GROUP_ID_NOT_FOUND
+            told.tell(HeartbeatAnswer(error=wrong, message=f"Group {group_id} is not a consumer group."))
+
+    def _release(self, group_id: str) -> bool:
+        """Removes an empty group of the classic protocol; its offsets stay. Returns: whether the name is free.
+
+        Raises: LogError.
+        """
+        machine = self._machines.get(group_id)
+        if machine is None:
+            return True
+        if machine.state is not GroupState.EMPTY or any(w.group_id == group_id for w in self._writing):
+            return False
+        self._groups.append([(encode_group_key(group_id), None)])
+        del self._machines[group_id]
+        return True
+
+    def consumer_judge(
+        self, group_id: str, request: CommitOffsets, version: int | None
+    ) -> Callable[[TopicPartition], ConsumerGroupError] | None:
+        """Whether an offset of a group of consumers (KIP-848) may be appended now, for each partition by itself.
+
+        Args:
+            version: of OffsetCommit, or None for TxnOffsetCommit.
+
+        Returns: None for other groups, whose commits are judged by `may_commit`.
+        """
+        machine = self.consumers.find(group_id)
+        if machine is None:
+            return None
+        who = Committer(
+            member_id=request.member_id,
+            instance_id=request.instance_id,
+            member_epoch=request.generation,
+            version=version,
+        )
+        return partial(machine.commit_error, who)
 
     async def may_commit(self, group_id: str, request: CommitOffsets) -> GroupError:
         """Whether offsets of the group may be appended now, before anything else is awaited."""
@@ -158,11 +225,17 @@ class GroupCoordinator:
     async def heartbeat(self, group_id: str, request: Heartbeat) -> GroupError:
         return await self._asked(group_id, request)
 
-    async def delete(self, group_id: str) -> GroupError:
+    async def delete(self, group_id: str) -> GroupError | ConsumerGroupError:
         """With its offsets."""
         if not self.exists(group_id):
             return GroupError.GROUP_ID_NOT_FOUND
-        return await self._asked(group_id, DeleteGroup(ticket=Promise()))
+        if self.consumers.find(group_id) is None:
+            return await self._asked(group_id, DeleteGroup(ticket=Promise()))
+        told = promise.Promise[consumer_events.Answer]()
+        self.consumers.ask(group_id, consumer_events.DeleteGroup(ticket=told, with_offsets=True))
+        answer = await told.wait()
+        assert isinstance(answer, ConsumerGroupError), "as these are answered"
+        return answer
 
     async def _asked(self, group_id: str, request: CommitOffsets | Heartbeat | DeleteGroup) -> GroupError:
         await self.ask(group_id, request)
@@ -174,22 +247,38 @@ class GroupCoordinator:
     # Answers
 
     def exists(self, group_id: str) -> bool:
-        return group_id in self._machines or self._offsets.knows(group_id)
+        machines = group_id in self._machines or self.consumers.find(group_id) is not None
+        return machines or self._offsets.knows(group_id)
 
     def group_ids(self) -> list[str]:
-        return sorted(self._machines.keys() | set(self._offsets.groups()))
+        return sorted(self._machines.keys() | self.consumers.group_ids() | set(self._offsets.groups()))
 
     def describe(self, group_id: str) -> GroupDescription | None:
-        """None for a group nothing is known of."""
-        return self._machine(group_id).describe() if self.exists(group_id) else None
+        """None for a group nothing is known of, or one of consumers (KIP-848)."""
+        classic = self.exists(group_id) and self.consumers.find(group_id) is None
+        return self._machine(group_id).describe() if classic else None
+
+    def listed(self) -> list[ListedGroup]:
+        """Every group there is."""
+        found = []
+        for group_id in self.group_ids():
+            consumers, classic = self.consumers.find(group_id), self.describe(group_id)
+            if consumers is not None:
+                found.append(ListedGroup(group_id, CONSUMER, CONSUMER_PROTOCOL, consumers.label))
+            elif classic is not None:
+                found.append(ListedGroup(group_id, CLASSIC, classic.protocol_type, classic.state.value))
+        return found
 
     def offset_deletion_refused(self, group_id: str) -> GroupError:
         if not self.exists(group_id):
             return GroupError.GROUP_ID_NOT_FOUND
+        if self.consumers.find(group_id) is not None:
+            return GroupError.NONE
         return self._machine(group_id).offset_deletion_refused()
 
     def reads(self, group_id: str, topic: str) -> bool:
-        return self._machine(group_id).reads(topic)
+        consumers = self.consumers.find(group_id)
+        return self._machine(group_id).reads(topic) if consumers is None else consumers.subscribes(topic)
 
     # Machines
 
@@ -249,18 +338,26 @@ class GroupCoordinator:
         """Attends to the groups whenever there is something to do, until cancelled."""
         while True:
             self._news = anyio.Event()
-            if self._wakes and self._now_ms() - self._wakes[0][0] > STALL_MS:
+            if self._now_ms() - self._due_ms() > STALL_MS:
                 await anyio.sleep(STALL_SECONDS)
             await self.attend()
-            if not self._writing:
-                due_ms = min(self._expire_at, self._wakes[0][0]) if self._wakes else self._expire_at
-                with anyio.move_on_after(max(due_ms - self._now_ms(), 0) / 1000):
+            if not self._writing and not self.consumers.writing:
+                with anyio.move_on_after(max(self._due_ms() - self._now_ms(), 0) / 1000):
                     await self._news.wait()
+
+    def _wake(self) -> None:
+        self._news.set()
+
+    def _due_ms(self) -> int:
+        consumers_ms = self.consumers.due_ms
+        due_ms = [self._expire_at, *(at for at, _ in self._wakes[:1])]
+        return min(due_ms if consumers_ms is None else [*due_ms, consumers_ms])
 
     async def attend(self) -> None:
         """Reports what has become durable, and tells groups whose time has come."""
         await self._settle()
         self._tick()
+        await self.consumers.attend()
         self._expire()
 
     async def _settle(self) -> None:
@@ -299,19 +396,26 @@ class GroupCoordinator:
                 if rows := self._offsets.forget(group_id, self._expired(group_id, now_ms)):
                     log.info("offsets expired", group=group_id, offsets=len(rows))
                     self._groups.append(rows)
-                machine = self._machines.get(group_id)
-                if machine is not None and machine.state is GroupState.EMPTY and not self._offsets.knows(group_id):
-                    self._step(group_id, DeleteGroup(ticket=Promise()))
+                if not self._offsets.knows(group_id):
+                    self._forget_if_empty(group_id)
         except LogError as error:
             log.warning("offsets aren't expired", reason=str(error))
 
+    def _forget_if_empty(self, group_id: str) -> None:
+        machine = self._machines.get(group_id)
+        if machine is not None and machine.state is GroupState.EMPTY:
+            self._step(group_id, DeleteGroup(ticket=Promise()))
+        self.consumers.release(group_id)
+
     def _expired(self, group_id: str, now_ms: int) -> list[TopicPartition]:
         machine, unstable = self._machine(group_id), self._offsets.unstable(group_id)
+        consumers = self.consumers.find(group_id)
         found = []
         for where, value in self._offsets.committed(group_id).items():
-            since_ms = machine.idle_since_ms(value.commit_timestamp_ms)
+            committed_ms = value.commit_timestamp_ms
+            since_ms = machine.idle_since_ms(committed_ms) if consumers is None else committed_ms
             unused = since_ms is not None and since_ms + self._retention_ms <= now_ms
-            if unused and where not in unstable and not machine.reads(where.topic):
+            if unused and where not in unstable and not self.reads(group_id, where.topic):
                 found.append(where)
         return found
 
@@ -336,6 +440,20 @@ def _unavailable(request: Request) -> Answer:
             return LeaveAnswer(error=error)
         case _:
             return error
+
+
+def _of_consumers(request: Request) -> Answer:
+    """The group is one of consumers (KIP-848), who have no generation."""
+    unknown = GroupError.UNKNOWN_MEMBER_ID
+    match request:
+        case JoinGroup():
+            return JoinAnswer(error=GroupError.INCONSISTENT_GROUP_PROTOCOL, member_id=request.member_id)
+        case SyncGroup():
+            return SyncAnswer(error=unknown)
+        case LeaveGroup():
+            return LeaveAnswer(members=tuple((member, unknown) for member in request.members))
+        case _:
+            return unknown
 
 
 def _failed(number: int, group_id: str, error: LogError) -> PersistFailed:

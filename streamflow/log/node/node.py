@@ -77,7 +77,9 @@ class Node:
         self.admin = Admin(self.topics, config)
         offsets, coordinator = GroupOffsets(), TransactionCoordinator()
         self.groups = Groups(offsets, self.topics, self.flusher, durable=durable, now_ms=now_ms)
-        self.group_coordinator = GroupCoordinator(self.groups, config, now_ms=now_ms, random_bytes=world.random_bytes)
+        self.group_coordinator = GroupCoordinator(
+            self.groups, metadata.image, config, now_ms=now_ms, random_bytes=world.random_bytes
+        )
         effects = TransactionEffects(
             coordinator, self.topics.replicas, self.flusher, offsets, durable=durable, now_ms=now_ms
         )

@@ -87,6 +87,8 @@ _TABLE = (
     Api(key=61, name="describe_producers", lowest=0, highest=0, flexible=0),
     Api(key=65, name="describe_transactions", lowest=0, highest=0, flexible=0),
     Api(key=66, name="list_transactions", lowest=0, highest=2, flexible=0),
+    Api(key=68, name="consumer_group_heartbeat", lowest=0, highest=1, flexible=0),
+    Api(key=69, name="consumer_group_describe", lowest=0, highest=1, flexible=0),
     Api(key=74, name="list_config_resources", lowest=0, highest=1, flexible=0),
     Api(key=75, name="describe_topic_partitions", lowest=0, highest=0, flexible=0),
 )
@@ -108,6 +110,7 @@ class Feature:
 FEATURES: tuple[Feature, ...] = (
     Feature(name="metadata.version", lowest=7, highest=25, level=25),
     Feature(name="transaction.version", lowest=0, highest=2, level=2),
+    Feature(name="group.version", lowest=0, highest=1, level=1),
 )
 """Listed when they work: `transaction.version` 2 turns clients to KIP-890's second part, `group.version` 1 to
 KIP-848."""

@@ -21,24 +21,24 @@ from streamflow.log.server.broker import Answer, Context, Later
 UNKNOWN_GROUP_SINCE, TOPIC_IDS_SINCE = 9, 10
 
 Partition = offset_commit_response.OffsetCommitResponsePartition
-Asked = offset_commit_request.OffsetCommitRequestPartition
-Judge = Callable[[Asked], int]
+Judge = Callable[[TopicPartition], int]
 
 
 async def handle(context: Context, request: offset_commit_request.OffsetCommitRequest) -> Answer:
     groups, now_ms = context.node.groups, context.node.now_ms()
-    refused = await _refused(context, request)
+    judge = await _judge(context, request)
     offsets: dict[TopicPartition, OffsetValue] = {}
 
     def take(topic: TopicImage, asked: offset_commit_request.OffsetCommitRequestPartition) -> int:
         metadata = asked.committed_metadata or ""
         if not 0 <= asked.partition_index < len(topic.partitions):
             return ErrorCode.unknown_topic_or_partition
-        if refused:
+        where = TopicPartition(topic.name, asked.partition_index)
+        if refused := judge(where):
             return refused
         if len(metadata) > context.node.config.offset_metadata_length_max:
             return ErrorCode.offset_metadata_too_large
-        offsets[TopicPartition(topic.name, asked.partition_index)] = OffsetValue(
+        offsets[where] = OffsetValue(
             offset=asked.committed_offset,
             metadata=metadata,
             leader_epoch=asked.committed_leader_epoch,
@@ -74,7 +74,7 @@ async def handle(context: Context, request: offset_commit_request.OffsetCommitRe
     return Later(durable)
 
 
-async def _refused(context: Context, request: offset_commit_request.OffsetCommitRequest) -> int:
+async def _judge(context: Context, request: offset_commit_request.OffsetCommitRequest) -> Judge:
     event = CommitOffsets(
         ticket=Promise(),
         member_id=request.member_id,
@@ -82,10 +82,14 @@ async def _refused(context: Context, request: offset_commit_request.OffsetCommit
         generation=request.generation_id_or_member_epoch,
         transactional=False,
     )
-    error = await context.node.group_coordinator.may_commit(request.group_id, event)
+    coordinator = context.node.group_coordinator
+    judge = coordinator.consumer_judge(request.group_id, event, context.version)
+    if judge is not None:
+        return judge
+    error = await coordinator.may_commit(request.group_id, event)
     if error is GroupError.GROUP_ID_NOT_FOUND and context.version < UNKNOWN_GROUP_SINCE:
-        return GroupError.ILLEGAL_GENERATION
-    return error
+        error = GroupError.ILLEGAL_GENERATION
+    return lambda _: error
 
 
 def _failed(

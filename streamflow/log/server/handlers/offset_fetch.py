@@ -21,6 +21,7 @@ NONE = OffsetValue(offset=-1)
 Partition = offset_fetch_response.OffsetFetchResponsePartitions
 OldPartition = offset_fetch_response.OffsetFetchResponsePartition
 Topic = offset_fetch_response.OffsetFetchResponseTopics
+Group = offset_fetch_response.OffsetFetchResponseGroup
 Wanted = offset_fetch_request.OffsetFetchRequestTopics
 
 
@@ -30,12 +31,7 @@ async def handle(
     stable = request.require_stable
     if context.version >= SEVERAL_SINCE:
         return offset_fetch_response.OffsetFetchResponse(
-            groups=[
-                offset_fetch_response.OffsetFetchResponseGroup(
-                    group_id=g.group_id, topics=_Fetch(context, g.group_id, stable=stable).topics(g.topics)
-                )
-                for g in request.groups
-            ]
+            groups=[_group(context, g, stable=stable) for g in request.groups]
         )
     fetch = _Fetch(context, request.group_id, stable=stable)
     if request.topics is None:
@@ -60,6 +56,18 @@ async def handle(
             for t in found
         ]
     )
+
+
+def _group(
+    context: Context, asked: offset_fetch_request.OffsetFetchRequestGroup, *, stable: bool
+) -> offset_fetch_response.OffsetFetchResponseGroup:
+    """A member of a KIP-848 group says its epoch (version 9)."""
+    consumers = context.node.group_coordinator.consumers.find(asked.group_id)
+    if consumers is not None:
+        refused = consumers.fetch_error(asked.member_id, asked.member_epoch)
+        if refused:
+            return Group(group_id=asked.group_id, error_code=refused)
+    return Group(group_id=asked.group_id, topics=_Fetch(context, asked.group_id, stable=stable).topics(asked.topics))
 
 
 class _Fetch:

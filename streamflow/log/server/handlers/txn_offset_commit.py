@@ -93,13 +93,25 @@ async def _append(
     version = TransactionVersion.V2 if context.version >= ADDS_SINCE else TransactionVersion.V1
     try:
         await transactions.ready_for_offsets(session, version)
-        error = await context.node.group_coordinator.may_commit(request.group_id, _asked(request))
+        error = await _judged(context, request, offsets)
         if error:
             return STALE.get(error, error)
         transactions.append_offsets(session, request.group_id, offsets)
     except StreamflowError as failure:
         return _code(context, failure)
     return ErrorCode.none
+
+
+async def _judged(
+    context: Context,
+    request: txn_offset_commit_request.TxnOffsetCommitRequest,
+    offsets: dict[TopicPartition, OffsetValue],
+) -> int:
+    coordinator, asked = context.node.group_coordinator, _asked(request)
+    judge = coordinator.consumer_judge(request.group_id, asked, None)
+    if judge is None:
+        return await coordinator.may_commit(request.group_id, asked)
+    return next(filter(None, map(judge, offsets)), ErrorCode.none)
 
 
 def _asked(request: txn_offset_commit_request.TxnOffsetCommitRequest) -> CommitOffsets:

@@ -429,7 +429,7 @@ def test_offset_deletion_is_refused_for_what_is_subscribed() -> None:
 
 
 def delete(group: Driver) -> object:
-    (answer,) = [e.answer for e in group.send(DeleteGroup(ticket=1)) if isinstance(e, Reply)]
+    (answer,) = [e.answer for e in group.send(DeleteGroup(ticket=1, with_offsets=True)) if isinstance(e, Reply)]
     return answer
 
 
