@@ -53,8 +53,8 @@ TESTED_WITH = {
     "unit/log/node/test_node.py": {
         f"log/node/{part}.py"
         for part in (
-            "checkpoint", "effects", "fetch", "groups", "metadata", "producer", "producer_ids", "replica", "rows",
-            "topics", "transactions",
+            "checkpoint", "effects", "fetch", "groups", "metadata", "producer", "replica", "rows", "topics",
+            "transactions",
         )
     },
     "unit/log/controller/test_topics.py": {

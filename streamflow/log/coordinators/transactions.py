@@ -28,8 +28,7 @@ producer's partitions; what raises leaves everything as it was.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -91,14 +90,14 @@ class TransactionFilter:
     statuses: frozenset[TransactionStatus] | None = None
     producer_ids: frozenset[int] = frozenset()
     running_longer_ms: int = -1
-    pattern: re.Pattern[str] | None = None
+    matches: Callable[[str], bool] | None = None
 
     def takes(self, name: str, value: TransactionValue, now_ms: int) -> bool:
         return (
             (self.statuses is None or value.status in self.statuses)
             and (not self.producer_ids or value.producer_id in self.producer_ids)
             and (self.running_longer_ms < 0 or now_ms - value.started_ms > self.running_longer_ms)
-            and (self.pattern is None or self.pattern.fullmatch(name) is not None)
+            and (self.matches is None or self.matches(name))
         )
 
 

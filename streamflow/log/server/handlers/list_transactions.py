@@ -1,7 +1,7 @@
 """ListTransactions 0–2: transactional ids by state, producer, for how long they run (version 1, KIP-994) and name (2,
 KIP-1152).
 
-Patterns are Python's regular expressions, which differ from Java's in what hardly anybody writes.
+Patterns are RE2's, over the characters of topics' names (`topic_patterns`); Kafka's are Java's, over all.
 """
 
 from __future__ import annotations

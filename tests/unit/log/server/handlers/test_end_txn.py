@@ -461,6 +461,12 @@ async def test_kip_664_transactions_are_described_and_listed(door) -> None:
     assert await names(state_filters=["CompleteCommit"]) == []
     assert await names(duration_filter=1) == []
     assert await names(transactional_id_pattern="t.*") == ["t"]
+    assert await names(transactional_id_pattern="") == ["t"]
+    client.transactional_id = "a b:c"
+    assert await client.init() == NONE
+    assert await names(transactional_id_pattern="a b:c") == ["a b:c"]
+    assert await names(transactional_id_pattern="a b") == []
+    client.transactional_id = "t"
     asked = list_transactions_request.ListTransactionsRequest(state_filters=["Ongoing", "Flying", "Dead"])
     answer = await door.ask(asked)
     assert (answer.unknown_state_filters, len(answer.transaction_states)) == (["Flying"], 1)
