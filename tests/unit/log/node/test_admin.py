@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 import pytest
 
@@ -12,7 +14,10 @@ from streamflow.log.node.admin import BROKER_ALTERABLE, DYNAMIC
 from streamflow.log.node.config import NODE_SETTINGS, NodeConfig
 from streamflow.log.node.flusher import inline
 from streamflow.log.node.node import Node, Surroundings
+from streamflow.log.node.topics import OPENED_AT_ONCE
 from streamflow.log.storage.files import MemoryFiles
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.anyio
 
@@ -62,3 +67,22 @@ async def test_a_check_refuses_what_the_change_would() -> None:
 def test_what_the_node_reads_once_when_it_starts_cannot_be_altered() -> None:
     assert {setting.name for setting in NODE_SETTINGS} <= set(BROKER_ALTERABLE.read_only)
     assert not DYNAMIC & set(BROKER_ALTERABLE.read_only)
+
+
+async def test_a_topic_of_many_partitions_is_opened_a_few_at_a_time() -> None:
+    """Whoever waits for a flush meanwhile has its turn in between."""
+    files = MemoryFiles()
+    at_once: list[int] = []
+
+    async def blocking(fn: Callable[[], T]) -> T:
+        before = len(files.directories)
+        done = fn()
+        at_once.append(len(files.directories) - before)
+        return done
+
+    world = Surroundings(files=files, now_ms=lambda: 1, random_bytes=Random(1).randbytes, blocking=blocking)
+    node = await Node.open(world, NodeConfig.parse({}), clean=True)
+    at_once.clear()
+    await node.admin.create_topic(NewTopic(name="t", partitions=3 * OPENED_AT_ONCE + 1))
+    assert len(node.topics.replicas) == 3 * OPENED_AT_ONCE + 1
+    assert max(at_once) <= OPENED_AT_ONCE + 2, "and the topic's own directory"
