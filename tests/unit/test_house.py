@@ -68,6 +68,7 @@ TESTED_WITH = {
     "unit/log/coordinators/test_classic.py": {
         f"log/coordinators/{part}.py" for part in ("group_events", "group_states", "joining", "members", "rebalance")
     },
+    "unit/log/node/test_consumer_groups.py": {"log/node/promise.py"},
     "unit/log/coordinators/test_consumer.py": {
         f"log/coordinators/consumer_{part}.py" for part in ("admission", "events", "rebalance")
     },

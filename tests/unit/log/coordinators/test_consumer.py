@@ -115,7 +115,9 @@ def test_reconciliation_a_partition_is_handed_over_only_once_it_was_given_up() -
     assert group.label == "Reconciling"
     told = group.ask(beat("a", 1))
     assert (told.member_epoch, told.assignment) == (1, partitions("t", 0))
+    written = len(group.log)
     assert group.ask(beat("b", 2)).assignment is None, "a was told, and hasn't said that it did"
+    assert len(group.log) == written, "who waits changes nothing"
     assert group.ask(beat("a", 1)).assignment is None, "a heartbeat that says nothing of partitions gives up none"
     assert group.ask(beat("a", 1, partitions("t", 0, 1))).member_epoch == 1
     assert group.ask(beat("a", 1, partitions("t", 0))).member_epoch == 2
@@ -167,6 +169,14 @@ def test_metadata_change_more_partitions_bump_the_group_epoch() -> None:
     assert group.ask(beat("a", 2)).assignment == partitions("t", 0, 1, 4)
     assert group.ask(beat("b", 2)).assignment == partitions("t", 2, 3, 5)
     assert group.epochs == (3, 3)
+
+
+def test_metadata_change_is_not_overlooked_when_something_else_happens_first() -> None:
+    group = shared()
+    group.change({"t": 6})
+    group.send(Tick())
+    assert group.refused(beat("z", 2)) == E.UNKNOWN_MEMBER_ID
+    assert group.ask(beat("a", 2)).member_epoch == 3
 
 
 def test_metadata_change_of_a_topic_nobody_wants_changes_nothing() -> None:
@@ -484,6 +494,20 @@ def test_persisting_a_batch_has_one_assignment_and_one_event_of_each_member() ->
     assert [e.ticket for e in machine.step(Persisted(), 0) if isinstance(e, Reply)] == ["b", "d"]
     assert {m.member_id for m in machine.describe().members} == {"a", "c", "d"}
     machine.check()
+
+
+def test_persisting_time_and_deletion_are_decided_by_themselves() -> None:
+    group = Driver({"t": 1})
+    group.machine.step(join("a", "t"), 0)
+    for event in (join("b", "t"), Tick(), DeleteGroup(ticket="delete", with_offsets=True), beat("b", -1)):
+        assert not group.machine.step(event, 0)
+    told = list(group.machine.step(Persisted(), 0))
+    while group.machine.busy:
+        told += group.machine.step(Persisted(), 0)
+    answers = [(e.ticket, e.answer) for e in told if isinstance(e, Reply)]
+    assert [ticket for ticket, _ in answers] == ["a", "b", "delete", "b"]
+    assert answers[2][1] == E.NON_EMPTY_GROUP
+    assert not any(e.forget_offsets for e in told if isinstance(e, Persist))
 
 
 def test_persisting_a_static_member_that_returns_twice_at_once_returns_once() -> None:
