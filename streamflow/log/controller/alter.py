@@ -89,7 +89,7 @@ def _listed(setting: Setting | None, change: Change, before: str | None) -> str:
     given = _split(_needed(change.name, change.value))
     parts = _split(as_text(setting.default) if before is None else before)
     if operation is Operation.APPEND:
-        return ",".join(dict.fromkeys(parts + given))
+        return ",".join(parts + given)
     return ",".join(part for part in parts if part not in given)
 
 
