@@ -109,8 +109,7 @@ class Rebalance:
     def add(self, member: Member, protocol_type: str, now_ms: int) -> None:
         """A new member, whose JoinGroup waits."""
         self.pending.pop(member.member_id, None)
-        if self.state is S.PREPARING_REBALANCE and self._initial:
-            self._more_came = True
+        self._more_came = True
         self.members.add(member, protocol_type)
         member.session_ends_ms = now_ms + self.config.new_member_timeout_ms
         self.prepare_or_go_on(now_ms)
@@ -197,7 +196,6 @@ class Rebalance:
             # Static members alone, none of which came: sessions will tell.
             self.join_ends_ms = now_ms + self._patience_ms
             return
-        self._initial = False
         self.generation += 1
         self.protocol_name = self.members.vote() if self.members else None
         self.subscribed = self.members.subscribed_topics(self.protocol_name)

@@ -346,6 +346,17 @@ def test_a_rebalance_waits_for_who_was_given_an_id() -> None:
     assert group.joined(a).generation == 3, "or until it says that it won't come"
 
 
+def test_a_rebalance_goes_on_when_an_id_that_it_waits_for_is_forgotten() -> None:
+    """KIP-394."""
+    group = Harness().stable("a")
+    group.join(new="b", id_required=True)
+    a = group.join("a")
+    group.wait(SESSION_MS - 1)
+    assert group.waits(a)
+    group.wait(1)
+    assert group.joined(a).generation == 2
+
+
 def test_a_member_id_that_was_never_given_is_unknown() -> None:
     group = Harness()
     answer = group.joined(group.join("ghost"))
