@@ -1,4 +1,5 @@
-"""The only place that touches the file system: every pread, pwrite, fsync, rename and unlink of the log is here.
+"""The only place that touches the file system: every pread, pwrite, fsync, rename and unlink of the log is here, but for
+opening and closing, which is in `handles`.
 
 Promises:
 
@@ -17,10 +18,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 from streamflow.log.errors import DirectoryError, LogError, StorageFailedError, StorageFullError
+from streamflow.log.storage.handles import Handle, Handles
 
 
 class File(Protocol):
@@ -61,6 +64,9 @@ class Files(Protocol):
     def replace(self, path: str, data: bytes) -> None:
         """Atomically and durably."""
 
+    def rename(self, path: str, to: str) -> None:
+        """Atomically and durably: a file that was there under the new name is gone."""
+
     def exists(self, path: str) -> bool: ...
 
     def names(self, path: str) -> list[str]:
@@ -85,6 +91,9 @@ class DiskFiles:
     def __init__(self, root: str | Path) -> None:
         self.root = str(root)
         self.failed: str | None = None
+        self.handles = Handles()
+        self._synced: set[str] = set()
+        """Directories whose names, as they were found, were made durable."""
 
     def _at(self, path: str) -> str:
         return os.path.join(self.root, path) if path else self.root
@@ -118,7 +127,7 @@ class DiskFiles:
 
     def open(self, path: str) -> DiskFile:
         with self.guarded("open", path):
-            return DiskFile(self, path, os.open(self._at(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            return DiskFile(self, path, self.handles.create(self._at(path)))
 
     def read(self, path: str, bytes_max: int = -1) -> bytes | None:
         with self.guarded("read", path):
@@ -144,9 +153,12 @@ class DiskFiles:
             file.sync()
         finally:
             file.close()
-        with self.guarded("replace", path):
-            os.replace(self._at(temporary), self._at(path))
-        self.sync_directory(os.path.dirname(path))
+        self.rename(temporary, path)
+
+    def rename(self, path: str, to: str) -> None:
+        with self.guarded("replace", to):
+            os.replace(self._at(path), self._at(to))
+        self.sync_directory(os.path.dirname(to))
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self._at(path))
@@ -159,12 +171,17 @@ class DiskFiles:
                 return []
 
     def make_directory(self, path: str) -> None:
+        """A name that was there may never have been made durable: once a run, each directory above is synced."""
+        chain = [path]
+        while chain[-1]:
+            chain.append(os.path.dirname(chain[-1]))
         with self.guarded("create", path):
+            missing = {name for name in chain if not os.path.isdir(self._at(name))}
             os.makedirs(self._at(path), exist_ok=True)
-        parent = path
-        while parent:
-            parent = os.path.dirname(parent)
-            self.sync_directory(parent)
+        for name, parent in pairwise(chain):
+            if name in missing or parent not in self._synced:
+                self.sync_directory(parent)
+                self._synced.add(parent)
 
     def remove(self, path: str) -> None:
         full = self._at(path)
@@ -193,38 +210,56 @@ class DiskFiles:
 
 
 class DiskFile:
-    def __init__(self, files: DiskFiles, path: str, handle: int) -> None:
+    def __init__(self, files: DiskFiles, path: str, handle: Handle) -> None:
         self.path = path
         self._files = files
         self._handle = handle
 
+    @contextmanager
+    def _using(self, what: str) -> Iterator[int]:
+        handles = self._files.handles
+        with self._files.guarded(what, self.path):
+            number = handles.take(self._handle)
+            try:
+                yield number
+            finally:
+                handles.give_back(self._handle)
+
     def read(self, at: int, size: int) -> bytes:
-        with self._files.guarded("read", self.path):
-            return os.pread(self._handle, size, at)
+        with self._using("read") as number:
+            return os.pread(number, size, at)
 
     def write(self, at: int, data: bytes | bytearray) -> None:
-        with self._files.guarded("write", self.path):
-            done = os.pwrite(self._handle, data, at)
-            while done < len(data):
-                done += os.pwrite(self._handle, memoryview(data)[done:], at + done)
+        with self._using("write") as number:
+            try:
+                done = os.pwrite(number, data, at)
+                while done < len(data):
+                    done += os.pwrite(number, memoryview(data)[done:], at + done)
+            finally:
+                self._handle.changed()
 
     def truncate(self, size: int) -> None:
-        with self._files.guarded("truncate", self.path):
-            os.ftruncate(self._handle, size)
+        with self._using("truncate") as number:
+            try:
+                os.ftruncate(number, size)
+            finally:
+                self._handle.changed()
 
     def sync(self) -> None:
-        with self._files.guarded("sync", self.path):
+        with self._using("sync") as number:
+            changes = self._handle.changes
             try:
-                os.fsync(self._handle)
+                os.fsync(number)
             except OSError as error:
                 raise self._files.fail(self.path, error) from error
+            self._handle.synced(changes)
 
     def size(self) -> int:
-        with self._files.guarded("look at", self.path):
-            return os.fstat(self._handle).st_size
+        with self._using("look at") as number:
+            return os.fstat(number).st_size
 
     def close(self) -> None:
-        os.close(self._handle)
+        self._files.handles.close(self._handle)
 
 
 def _mapped(error: OSError, what: str, path: str) -> LogError:
@@ -269,6 +304,9 @@ class MemoryFiles:
 
     def replace(self, path: str, data: bytes) -> None:
         self.content[path] = bytearray(data)
+
+    def rename(self, path: str, to: str) -> None:
+        self.content[to] = self.content.pop(path)
 
     def exists(self, path: str) -> bool:
         return path in self.content or path in self.directories
