@@ -81,6 +81,7 @@ _TABLE = (
     Api(key=47, name="offset_delete", lowest=0, highest=0, flexible=1),
     Api(key=48, name="describe_client_quotas", lowest=0, highest=1, flexible=1),
     Api(key=49, name="alter_client_quotas", lowest=0, highest=1, flexible=1),
+    Api(key=50, name="describe_user_scram_credentials", lowest=0, highest=0, flexible=0),
     Api(key=55, name="describe_quorum", lowest=0, highest=2, flexible=0),
     Api(key=57, name="update_features", lowest=0, highest=2, flexible=0),
     Api(key=60, name="describe_cluster", lowest=0, highest=2, flexible=0),

@@ -452,6 +452,18 @@ def test_quotas_and_filters_that_cannot_be_are_refused(wire: Wire, name: Name) -
     assert quotas(wire, ("ip", SPECIFIED, None), ("user", SPECIFIED, None)) == "invalid_request"
 
 
+def test_nobody_has_credentials(wire: Wire, name: Name) -> None:
+    def ask(users: list[str] | None) -> list[str]:
+        named = None if users is None else [{"name": each} for each in users]
+        answer = wire.ask(message("describe_user_scram_credentials", 0, users=named))
+        assert answer.error_code.name == "none"
+        return codes(answer.results)
+
+    user = name("user")
+    assert ask(None) == ask([]) == []
+    assert (ask([user]), ask([user, user])) == (["resource_not_found"], ["duplicate_resource"])
+
+
 # One node
 
 
