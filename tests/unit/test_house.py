@@ -68,9 +68,9 @@ TESTED_WITH = {
     "unit/log/coordinators/test_classic.py": {
         f"log/coordinators/{part}.py" for part in ("group_events", "group_states", "joining", "members", "rebalance")
     },
-    "unit/log/node/test_consumer_groups.py": {"log/node/promise.py"},
+    "unit/log/node/test_consumer_groups.py": {"log/node/classic_requests.py", "log/node/promise.py"},
     "unit/log/coordinators/test_consumer.py": {
-        f"log/coordinators/consumer_{part}.py" for part in ("admission", "events", "rebalance")
+        f"log/coordinators/consumer_{part}.py" for part in ("admission", "deadlines", "events", "rebalance")
     },
     "unit/log/coordinators/test_topic_patterns.py": {"log/coordinators/pattern_states.py"},
     # A member's road through the door; what tools ask of groups.

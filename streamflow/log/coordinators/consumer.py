@@ -32,7 +32,9 @@ from streamflow.log.coordinators.consumer_admission import (
     check_fetch,
     check_request,
     present,
+    removable,
 )
+from streamflow.log.coordinators.consumer_deadlines import Deadlines
 from streamflow.log.coordinators.consumer_events import (
     JOIN_EPOCH,
     LEAVE_STATIC_EPOCH,
@@ -49,14 +51,17 @@ from streamflow.log.coordinators.consumer_events import (
     Persisted,
     PersistFailed,
     RefusedError,
+    RemovalAnswer,
+    RemoveMembers,
     Reply,
+    Request,
     Tick,
     Ticket,
     TopicsChanged,
 )
 from streamflow.log.coordinators.consumer_rebalance import Rebalance, preferred_assignor, wanted_topics
-from streamflow.log.coordinators.consumer_records import CurrentAssignment, MemberState, RecordKind
-from streamflow.log.coordinators.consumer_state import NOTHING, Draft, GroupState, Member
+from streamflow.log.coordinators.consumer_records import CurrentAssignment, RecordKind
+from streamflow.log.coordinators.consumer_state import NOTHING, Draft, GroupState
 from streamflow.log.coordinators.topic_view import TopicView
 
 K = RecordKind
@@ -80,6 +85,9 @@ class ConsumerGroupConfig:
     heartbeat_interval_ms: int = 5_000
     members_max: int = 2**31 - 1
     assignors: tuple[str, ...] = tuple(ASSIGNORS)
+
+
+_Queued = Request | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +120,11 @@ class ConsumerGroup:
         self._view_checked = False
         self._state = state or GroupState()
         self._pending: _Pending | None = None
-        self._queue: deque[Heartbeat | DeleteGroup | Tick] = deque()
-        self._due_ms: int | None = None
-        self._sessions: dict[str, int] = {}
-        self._revocations: dict[str, tuple[int, int]] = {}
+        self._queue: deque[_Queued] = deque()
+        self._deadlines = Deadlines(config.session_timeout_ms)
         for member in self._state.members.values():
-            self._session_begins(member.member_id, now_ms)
-            self._revocation_begins(member, now_ms)
+            self._deadlines.heard(member.member_id, now_ms)
+            self._deadlines.reconciled(member, now_ms)
 
     def __repr__(self) -> str:
         return f"<ConsumerGroup {self.group_id}: {self._state!r}>"
@@ -141,13 +147,13 @@ class ConsumerGroup:
 
     def deadline_ms(self) -> int | None:
         """When somebody's time may be up; None also while a `Persist` is under way."""
-        return None if self._pending else self._due_ms
+        return None if self._pending else self._deadlines.due_ms
 
     def check(self) -> None:
         """Asserts the invariants."""
         self._state.check()
         assert self._pending or not self._queue, "nothing waits for nothing"
-        assert self._state.members.keys() <= self._sessions.keys(), "every member has a session"
+        assert self._deadlines.covers(self._state.members), "every member has a session"
 
     # What is told
 
@@ -229,7 +235,7 @@ class ConsumerGroup:
             return (*replies, Persist(rows=tuple(draft.rows), forget_offsets=forget))
         return replies
 
-    def _batch(self) -> list[Heartbeat | DeleteGroup | Tick]:
+    def _batch(self) -> list[_Queued]:
         """What is decided together: one event of each member, or what concerns them all by itself."""
         batch, members = [self._queue.popleft()], set[str]()
         while isinstance(batch[-1], Heartbeat) and self._queue:
@@ -240,7 +246,7 @@ class ConsumerGroup:
             batch.append(self._queue.popleft())
         return batch
 
-    def _decide_batch(self, batch: list[Heartbeat | DeleteGroup | Tick], draft: Draft, now_ms: int) -> list[Reply]:
+    def _decide_batch(self, batch: list[_Queued], draft: Draft, now_ms: int) -> list[Reply]:
         rebalance = Rebalance(draft, self._view, self._config.assignors)
         answers: dict[Ticket, Answer] = {}
         beats: list[_Beat] = []
@@ -252,6 +258,8 @@ class ConsumerGroup:
                         beats.append(noted)
                     else:
                         answers[event.ticket] = noted
+                case RemoveMembers():
+                    answers[event.ticket] = self._remove(event, rebalance)
                 case DeleteGroup():
                     answers[event.ticket] = self._delete(draft)
                 case Tick():
@@ -270,7 +278,7 @@ class ConsumerGroup:
             self._state = pending.state
         else:
             self._view_checked = False
-            self._watch(now_ms + RETRY_MS)
+            self._deadlines.watch(now_ms + RETRY_MS)
             replies = [replace(reply, answer=_failed(reply, error)) for reply in replies]
         return (*replies, *self._decide(now_ms))
 
@@ -286,14 +294,14 @@ class ConsumerGroup:
             return HeartbeatAnswer(error=refused.error, message=refused.message)
         member_id = _member_id(event)
         rebalance.noted(event, member_id, before)
-        self._session_begins(member_id, now_ms)
+        self._deadlines.heard(member_id, now_ms)
         return _Beat(event, member_id, before.current if before else None)
 
     def _answer(self, beat: _Beat, rebalance: Rebalance, now_ms: int) -> HeartbeatAnswer:
         event, was = beat.event, beat.was
         current = rebalance.reconciled(event, beat.member_id)
         if current is not was:
-            self._revocation_begins(rebalance.draft.state.members[beat.member_id], now_ms)
+            self._deadlines.reconciled(rebalance.draft.state.members[beat.member_id], now_ms)
         full = event.rebalance_timeout_ms != -1 and event.owned is not None
         full = full and (event.topics is not None or event.pattern is not None)
         news = event.member_epoch == JOIN_EPOCH or full or was is None or current.assigned != was.assigned
@@ -308,12 +316,24 @@ class ConsumerGroup:
         state = rebalance.draft.state
         if not state.exists:
             raise RefusedError(ConsumerGroupError.GROUP_ID_NOT_FOUND, f"Group {self.group_id} not found.")
-        member = present(event, self.group_id, state)
+        member = present(event.member_id, event.instance_id, self.group_id, state)
         if event.member_epoch == LEAVE_STATIC_EPOCH:
             rebalance.away(member)
         else:
             rebalance.removed([member.member_id])
         return HeartbeatAnswer(member_id=member.member_id, member_epoch=event.member_epoch)
+
+    def _remove(self, event: RemoveMembers, rebalance: Rebalance) -> RemovalAnswer:
+        state, gone, errors = rebalance.draft.state, set[str](), list[ConsumerGroupError]()
+        for member_id, instance_id in event.members:
+            try:
+                gone.add(removable(member_id, instance_id, self.group_id, state).member_id)
+                errors.append(ConsumerGroupError.NONE)
+            except RefusedError as refused:
+                errors.append(refused.error)
+        if gone:
+            rebalance.removed(sorted(gone))
+        return RemovalAnswer(errors=tuple(errors))
 
     def _delete(self, draft: Draft) -> ConsumerGroupError:
         if not draft.state.exists:
@@ -326,43 +346,21 @@ class ConsumerGroup:
 
     def _expire(self, rebalance: Rebalance, now_ms: int) -> None:
         """Removes who hasn't been heard of, or hasn't given up partitions, for too long."""
-        members = rebalance.draft.state.members
-        self._sessions = {m: due for m, due in self._sessions.items() if m in members}
-        self._revocations = {
-            m: (epoch, due)
-            for m, (epoch, due) in self._revocations.items()
-            if m in members and members[m].current.revoking and members[m].current.epoch == epoch
-        }
-        expired = {m for m, due in self._sessions.items() if due <= now_ms}
-        expired |= {m for m, (_, due) in self._revocations.items() if due <= now_ms}
+        expired = self._deadlines.expired(rebalance.draft.state.members, now_ms)
         if expired:
             rebalance.removed(sorted(expired))
-        later = [due for m, due in self._sessions.items() if m not in expired]
-        later += [due for m, (_, due) in self._revocations.items() if m not in expired]
-        self._due_ms = min(later, default=None)
-
-    # Timers
-
-    def _session_begins(self, member_id: str, now_ms: int) -> None:
-        due = self._sessions[member_id] = now_ms + self._config.session_timeout_ms
-        self._watch(due)
-
-    def _revocation_begins(self, member: Member, now_ms: int) -> None:
-        if member.current.state is MemberState.UNREVOKED_PARTITIONS:
-            due = now_ms + member.subscription.rebalance_timeout_ms
-            self._revocations[member.member_id] = (member.current.epoch, due)
-            self._watch(due)
-
-    def _watch(self, due_ms: int) -> None:
-        self._due_ms = due_ms if self._due_ms is None else min(self._due_ms, due_ms)
 
 
 def _member_id(event: Heartbeat) -> str:
     return event.member_id or event.new_member_id
 
 
-def _failed(reply: Reply, error: ConsumerGroupError) -> HeartbeatAnswer | ConsumerGroupError:
+def _failed(reply: Reply, error: ConsumerGroupError) -> Answer:
     """A refusal stays one: it needed nothing written."""
-    if isinstance(reply.answer, ConsumerGroupError):
-        return reply.answer or error
-    return reply.answer if reply.answer.error else HeartbeatAnswer(error=error)
+    match reply.answer:
+        case HeartbeatAnswer():
+            return reply.answer if reply.answer.error else HeartbeatAnswer(error=error)
+        case RemovalAnswer():
+            return RemovalAnswer(errors=tuple(refused or error for refused in reply.answer.errors))
+        case _:
+            return reply.answer or error

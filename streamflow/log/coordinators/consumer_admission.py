@@ -97,27 +97,42 @@ def admitted(event: Heartbeat, group_id: str, state: GroupState, members_max: in
         return _returning(event, state.members[static])
     if joins:
         return state.members.get(event.member_id)
-    member = present(event, group_id, state)
+    member = present(event.member_id, event.instance_id, group_id, state)
     _check_epoch(event, member)
     return member
 
 
-def present(event: Heartbeat, group_id: str, state: GroupState) -> Member:
+def present(member_id: str, instance_id: str | None, group_id: str, state: GroupState) -> Member:
     """The member that heartbeats or leaves.
 
     Raises: RefusedError.
     """
-    if event.instance_id is None:
-        return _member(state, group_id, event.member_id)
-    static = state.instances.get(event.instance_id)
-    if static is None:
-        raise RefusedError(E.UNKNOWN_MEMBER_ID, f"Instance id {event.instance_id} is unknown.")
-    if static != event.member_id:
+    if instance_id is None:
+        return _member(state, group_id, member_id)
+    static = _static(instance_id, state)
+    if static.member_id != member_id:
         raise RefusedError(
             E.FENCED_INSTANCE_ID,
-            f"Static member {event.member_id} with instance id {event.instance_id} was fenced by member {static}.",
+            f"Static member {member_id} with instance id {instance_id} was fenced by member {static.member_id}.",
         )
-    return state.members[static]
+    return static
+
+
+def removable(member_id: str, instance_id: str | None, group_id: str, state: GroupState) -> Member:
+    """The member that an administrator means: of a static one, the instance id is enough.
+
+    Raises: RefusedError.
+    """
+    if instance_id is not None and not member_id:
+        return _static(instance_id, state)
+    return present(member_id, instance_id, group_id, state)
+
+
+def _static(instance_id: str, state: GroupState) -> Member:
+    member_id = state.instances.get(instance_id)
+    if member_id is None:
+        raise RefusedError(E.UNKNOWN_MEMBER_ID, f"Instance id {instance_id} is unknown.")
+    return state.members[member_id]
 
 
 def _member(state: GroupState, group_id: str, member_id: str) -> Member:

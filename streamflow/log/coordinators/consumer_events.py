@@ -83,6 +83,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveMembers:
+    """`LeaveGroup` in an administrator's hands: members by member id, or by instance id with an empty member id."""
+
+    ticket: Ticket
+    members: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteGroup:
     """Answered with a `ConsumerGroupError`. A group that was deleted no longer exists; who joins makes it anew.
 
@@ -143,7 +151,14 @@ class HeartbeatAnswer:
     assignment: Partitions | None = None
 
 
-Answer = HeartbeatAnswer | ConsumerGroupError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalAnswer:
+    """`errors` in the order of the request."""
+
+    errors: tuple[ConsumerGroupError, ...]
+
+
+Answer = HeartbeatAnswer | RemovalAnswer | ConsumerGroupError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +167,7 @@ class Reply:
     answer: Answer
 
 
-Request = Heartbeat | DeleteGroup
+Request = Heartbeat | RemoveMembers | DeleteGroup
 Event = Request | TopicsChanged | Tick | Persisted | PersistFailed
 Effect = Persist | Reply
 

@@ -21,12 +21,11 @@ from streamflow.log.coordinators.consumer_events import (
     ConsumerGroupError,
     DeleteGroup,
     Effect,
-    Heartbeat,
-    HeartbeatAnswer,
     Persist,
     Persisted,
     PersistFailed,
     Reply,
+    Request,
     Tick,
     TopicsChanged,
 )
@@ -79,7 +78,7 @@ class ConsumerGroups:
 
     # Requests
 
-    def ask(self, group_id: str, request: Heartbeat | DeleteGroup) -> None:
+    def ask(self, group_id: str, request: Request) -> None:
         """Its ticket, a `Promise`, will have the answer. The groups' partition is there already."""
         machine, view, now_ms = self._machines.get(group_id), self._topics(), self._now_ms()
         if machine is None:
@@ -206,12 +205,6 @@ def consumer_config(config: NodeConfig) -> ConsumerGroupConfig:
         heartbeat_interval_ms=config.consumer_group_heartbeat_interval_ms,
         members_max=config.consumer_group_size_max,
     )
-
-
-def unavailable(request: Heartbeat | DeleteGroup) -> Answer:
-    """The answer where groups can't be kept."""
-    error = ConsumerGroupError.COORDINATOR_NOT_AVAILABLE
-    return HeartbeatAnswer(error=error) if isinstance(request, Heartbeat) else error
 
 
 def _failed(machine: ConsumerGroup, error: LogError) -> PersistFailed:

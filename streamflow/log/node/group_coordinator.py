@@ -57,8 +57,9 @@ from streamflow.log.coordinators.group_states import ClassicConfig, GroupState
 from streamflow.log.coordinators.subscription import CONSUMER_PROTOCOL
 from streamflow.log.errors import LogError, RecordTooLargeError, StorageFullError
 from streamflow.log.node import promise
+from streamflow.log.node.classic_requests import answer_for_consumers
 from streamflow.log.node.config import NodeConfig
-from streamflow.log.node.consumer_groups import ConsumerGroups, unavailable
+from streamflow.log.node.consumer_groups import ConsumerGroups
 from streamflow.log.node.groups import Groups
 from streamflow.log.node.rows import Row
 
@@ -155,12 +156,8 @@ class GroupCoordinator:
             log.warning("groups can't be kept", reason=str(error))
             promise.tell(_unavailable(request))
             return
-        if self.consumers.find(group_id) is not None:
-            joins = isinstance(request, JoinGroup)
-            if not joins or not self.consumers.release(group_id):
-                promise.tell(_of_consumers(request))
-                return
-        self._step(group_id, request)
+        if not answer_for_consumers(self.consumers, group_id, request, promise):
+            self._step(group_id, request)
 
     async def ask_consumers(self, group_id: str, request: consumer_events.Heartbeat) -> None:
         """Its ticket, a `promise.Promise`, will have the answer. An empty group of the classic protocol gives way."""
@@ -171,7 +168,7 @@ class GroupCoordinator:
             free = self._release(group_id)
         except LogError as error:
             log.warning("groups can't be kept", reason=str(error))
-            told.tell(unavailable(request))
+            told.tell(HeartbeatAnswer(error=ConsumerGroupError.COORDINATOR_NOT_AVAILABLE))
             return
         if free:
             self.consumers.ask(group_id, request)
@@ -440,20 +437,6 @@ def _unavailable(request: Request) -> Answer:
             return LeaveAnswer(error=error)
         case _:
             return error
-
-
-def _of_consumers(request: Request) -> Answer:
-    """The group is one of consumers (KIP-848), who have no generation."""
-    unknown = GroupError.UNKNOWN_MEMBER_ID
-    match request:
-        case JoinGroup():
-            return JoinAnswer(error=GroupError.INCONSISTENT_GROUP_PROTOCOL, member_id=request.member_id)
-        case SyncGroup():
-            return SyncAnswer(error=unknown)
-        case LeaveGroup():
-            return LeaveAnswer(members=tuple((member, unknown) for member in request.members))
-        case _:
-            return unknown
 
 
 def _failed(number: int, group_id: str, error: LogError) -> PersistFailed:

@@ -17,6 +17,8 @@ from streamflow.log.coordinators.consumer_events import (
     Persist,
     Persisted,
     PersistFailed,
+    RemovalAnswer,
+    RemoveMembers,
     Reply,
     Tick,
 )
@@ -82,6 +84,13 @@ def test_group_max_size_the_member_too_many_is_refused_and_those_inside_are_not(
     group.ask(join("a", "t"))
     assert group.refused(join("b", "t")) == E.GROUP_MAX_SIZE_REACHED
     assert group.ask(join("a", "t")).error == E.NONE
+
+
+def test_group_max_size_a_static_member_returns_to_a_full_group() -> None:
+    group = Driver({"t": 4}, ConsumerGroupConfig(members_max=1))
+    group.ask(join("a", "t", instance_id="one"))
+    group.ask(beat("a", -2, instance_id="one"))
+    assert group.ask(join("b", "t", instance_id="one")).error == E.NONE
 
 
 # Heartbeats
@@ -274,6 +283,29 @@ def test_fencing_the_epoch_before_is_accepted_from_who_owns_no_more_than_it_was_
     assert group.refused(beat("a", 2)) == E.FENCED_MEMBER_EPOCH
 
 
+def test_removal_by_an_administrator_names_members_or_instances() -> None:
+    group = Driver({"t": 1})
+    for name in "abc":
+        group.ask(join(name, "t", instance_id=None if name == "a" else f"i{name}"))
+    epoch, _ = group.epochs
+    named = (("a", None), ("", "ib"), ("x", "ic"), ("z", None), ("", "iz"))
+    (answer,) = [e.answer for e in group.send(RemoveMembers(ticket=1, members=named)) if isinstance(e, Reply)]
+    assert answer == RemovalAnswer(
+        errors=(E.NONE, E.NONE, E.FENCED_INSTANCE_ID, E.UNKNOWN_MEMBER_ID, E.UNKNOWN_MEMBER_ID)
+    )
+    assert group.member_ids() == ["c"]
+    assert group.epochs[0] == epoch + 1
+
+
+def test_removal_that_cannot_be_persisted_has_not_happened() -> None:
+    group = shared()
+    group.machine.step(RemoveMembers(ticket=1, members=(("a", None), ("z", None))), 0)
+    (reply,) = group.machine.step(PersistFailed(), 0)
+    assert isinstance(reply, Reply)
+    assert reply.answer == RemovalAnswer(errors=(E.COORDINATOR_NOT_AVAILABLE, E.UNKNOWN_MEMBER_ID))
+    assert group.member_ids() == ["a", "b"]
+
+
 # Static members
 
 
@@ -406,6 +438,23 @@ def test_offset_commit_an_epoch_behind_counts_for_what_the_member_had_then_kip_1
     assert group.machine.commit_error(committer(0), TopicPartition("t", 0)) == E.STALE_MEMBER_EPOCH
 
 
+def test_offset_commit_an_epoch_behind_counts_for_what_is_still_to_be_given_up() -> None:
+    group = shared()
+    group.ask(join("c", "t"))
+    told = group.ask(beat("a", 2)).assignment
+    assert told is not None
+    (given_up,) = partitions("t", 0, 1) - told
+    assert group.machine.commit_error(committer(1), TopicPartition("t", given_up.partition)) == E.NONE
+
+
+def test_offset_commit_a_static_member_that_returned_has_had_its_partitions_from_the_start() -> None:
+    group = Driver({"t": 1})
+    group.ask(join("a", "t", instance_id="one"))
+    group.ask(beat("a", -2, instance_id="one"))
+    group.ask(join("b", "t", instance_id="one"))
+    assert group.machine.commit_error(committer(0, "b"), TopicPartition("t", 0)) == E.NONE
+
+
 def test_offset_commit_by_who_is_no_member_counts_while_the_group_is_empty() -> None:
     group = Driver({"t": 1})
     group.ask(join("a", "t"))
@@ -426,6 +475,7 @@ def test_offset_fetch_checks_the_member_epoch_when_it_is_given() -> None:
     assert machine.fetch_error("", -1) == E.NONE
     assert machine.fetch_error("a", 2) == E.NONE
     assert machine.fetch_error("a", 1) == E.STALE_MEMBER_EPOCH
+    assert machine.fetch_error("a", -1) == E.STALE_MEMBER_EPOCH
     assert machine.fetch_error("z", 2) == E.UNKNOWN_MEMBER_ID
 
 
@@ -508,6 +558,22 @@ def test_persisting_time_and_deletion_are_decided_by_themselves() -> None:
     assert [ticket for ticket, _ in answers] == ["a", "b", "delete", "b"]
     assert answers[2][1] == E.NON_EMPTY_GROUP
     assert not any(e.forget_offsets for e in told if isinstance(e, Persist))
+
+
+def test_persisting_a_member_may_heartbeat_and_be_removed_meanwhile() -> None:
+    group = Driver({"t": 2})
+    group.ask(join("a", "t", rebalance_timeout_ms=10_000))
+    group.ask(join("b", "t"))
+    group.ask(beat("a", 1))
+    group.machine.step(join("c", "t"), 9_000)
+    for event in (beat("a", 1), Tick(), beat("a", 1)):
+        assert not group.machine.step(event, 9_999)
+    group.now_ms = 10_000
+    told = list(group.machine.step(Persisted(), group.now_ms))
+    told += group.machine.step(Persisted(), group.now_ms)
+    answers = [e.answer.error for e in told if isinstance(e, Reply) and isinstance(e.answer, HeartbeatAnswer)]
+    assert answers == [E.NONE, E.NONE, E.UNKNOWN_MEMBER_ID]
+    assert group.member_ids() == ["b", "c"]
 
 
 def test_persisting_a_static_member_that_returns_twice_at_once_returns_once() -> None:

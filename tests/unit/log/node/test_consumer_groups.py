@@ -264,7 +264,7 @@ async def test_a_group_of_consumers_refuses_members_of_the_classic_protocol() ->
     unknown = GroupError.UNKNOWN_MEMBER_ID
     beat = ClassicHeartbeat(ticket=ClassicPromise(), member_id="a", instance_id=None, generation=1)
     assert await world.groups.heartbeat("g", beat) is unknown
-    sync, leave = ClassicPromise(), ClassicPromise()
+    sync = ClassicPromise()
     await world.groups.ask(
         "g",
         SyncGroup(
@@ -277,11 +277,28 @@ async def test_a_group_of_consumers_refuses_members_of_the_classic_protocol() ->
             assignments=(),
         ),
     )
-    who = Leaving(member_id="a", instance_id=None)
-    await world.groups.ask("g", LeaveGroup(ticket=leave, members=(who,)))
     assert sync.answer == SyncAnswer(error=unknown)
-    assert leave.answer == LeaveAnswer(members=((who, unknown),))
     assert world.state() == "Stable"
+
+
+async def test_an_administrator_removes_members_by_leave_group() -> None:
+    world = await World().start()
+    await world.beat("a", 0)
+    await world.beat("b", 0, instance_id="one")
+    leave, who = (
+        ClassicPromise(),
+        (
+            Leaving(member_id="", instance_id="one"),
+            Leaving(member_id="z", instance_id=None),
+            Leaving(member_id="a", instance_id="two"),
+        ),
+    )
+    await world.groups.ask("g", LeaveGroup(ticket=leave, members=who))
+    await world.groups.attend()
+    unknown = GroupError.UNKNOWN_MEMBER_ID
+    assert leave.answer == LeaveAnswer(members=((who[0], GroupError.NONE), (who[1], unknown), (who[2], unknown)))
+    assert (await world.beat("b", 2)).error is E.UNKNOWN_MEMBER_ID
+    assert (await world.beat("a", 1)).error is E.NONE
 
 
 async def test_an_empty_group_of_consumers_gives_way_to_the_classic_protocol_and_its_offsets_stay() -> None:
