@@ -75,7 +75,7 @@ class Members:
         """In the order they came, whoever is removed meanwhile."""
         return iter(list(self._by_id.values()))
 
-    def __contains__(self, member_id: str) -> bool:
+    def __contains__(self, member_id: str | None) -> bool:
         return member_id in self._by_id
 
     def __getitem__(self, member_id: str) -> Member:
