@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streamflow.errors import StreamflowError
 
 
@@ -105,7 +107,15 @@ class InvalidPatternError(LogError):
 
 
 class InvalidRecordError(LogError):
-    """A batch that nobody may send: a control record, or a producer without a place. Kafka: INVALID_RECORD (87)."""
+    """A batch that nobody may send: a control record, or a producer without a place. Kafka: INVALID_RECORD (87).
+
+    Args:
+        indexes: of the records in the batch that are to blame, where it isn't the batch as a whole.
+    """
+
+    def __init__(self, message: str, indexes: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.indexes = indexes
 
 
 class RecordTooLargeError(LogError):

@@ -41,10 +41,13 @@ class Settings:
         given = self.topic(topic)
         values = parse_all(_ADMISSION, {name: given[name] for name in _ADMISSION_NAMES & given.keys()})
         append_time = values.pop("message_timestamp_type") == "LogAppendTime"
-        return Admission(**values, append_time=append_time)  # type: ignore[arg-type]  # as segment_config
+        compacted = "compact" in str(values.pop("cleanup_policy"))
+        return Admission(**values, append_time=append_time, compacted=compacted)  # type: ignore[arg-type]
+        # parse_all gives each field the type of its default
 
 
 _ADMISSION_NAMES = {
+    "cleanup.policy",
     "min.insync.replicas",
     "message.timestamp.after.max.ms",
     "message.timestamp.before.max.ms",

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from streamflow.errors import StreamflowError
 from streamflow.log.controller.topics import INTERNAL_TOPICS
-from streamflow.log.errors import InvalidRecordError, InvalidTopicError, StorageFailedError
+from streamflow.log.errors import CorruptBatchError, InvalidRecordError, InvalidTopicError, StorageFailedError
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import produce_request, produce_response
-from streamflow.log.records import BatchHeader, parse_header
+from streamflow.log.records import MAGIC, BatchHeader, check_count, parse_header
 from streamflow.log.server import transactional_batches
 from streamflow.log.server.broker import NO_ID, Answer, CloseConnectionError, Context, Later
 from streamflow.log.server.producer_errors import append_code
@@ -22,6 +22,8 @@ from streamflow.log.server.transactional_batches import ABORTABLE_SINCE, ADDS_SI
 Partition = produce_response.PartitionProduceResponse
 ALL = -1
 ACKS = (ALL, 0, 1)
+MAGIC_AT = 16
+"""Where a batch says which version of the format it has."""
 
 
 async def handle(context: Context, request: produce_request.ProduceRequest) -> Answer:
@@ -78,14 +80,16 @@ def _append(
     records = data.records
     assert isinstance(records, memoryview | None), "read from a frame"
     try:
+        records = records or memoryview(b"")
         header = only_header(records)
         if image.name in INTERNAL_TOPICS:
             raise InvalidTopicError(f"topic '{image.name}' is the log's own; groups and transactions write to it")
         if request.acks == ALL:
             replica.admission.check_replicas(len(image.partitions[data.index].isr))
         replica.admission.check_times(header, context.node.now_ms())
+        replica.admission.check_keys(records, header)
         transactional_batches.check(context, request.transactional_id, replica.where, header, refusals)
-        info = context.node.append_batches(replica, records or b"")
+        info = context.node.append_batches(replica, records)
     except StreamflowError as error:
         _refuse(context, answer, error)
         return answer
@@ -97,9 +101,19 @@ def _append(
     return answer
 
 
-def only_header(records: memoryview | None) -> BatchHeader:
-    """Of the one batch. Raises: InvalidRecordError, CorruptBatchError."""
-    if not records or (header := parse_header(records)).size != len(records):
+def only_header(records: memoryview) -> BatchHeader:
+    """Of the one batch.
+
+    Raises: InvalidRecordError; CorruptBatchError for what isn't a batch of any version Kafka had.
+    """
+    try:
+        header = parse_header(records)
+        check_count(header)
+    except CorruptBatchError as error:
+        if len(records) > MAGIC_AT and records[MAGIC_AT] > MAGIC:
+            raise
+        raise InvalidRecordError(str(error)) from error
+    if header.size != len(records):
         raise InvalidRecordError("a produce request has one record batch for a partition")
     return header
 
@@ -108,6 +122,11 @@ def _refuse(context: Context, answer: produce_response.PartitionProduceResponse,
     knows, adds = (context.version >= since for since in (ABORTABLE_SINCE, ADDS_SINCE))
     answer.error_code, answer.error_message = append_code(error, knows_abortable=knows, adds=adds), str(error)
     answer.base_offset = answer.log_start_offset = -1
+    if isinstance(error, InvalidRecordError):
+        answer.record_errors = [
+            produce_response.BatchIndexAndErrorMessage(batch_index=index, batch_index_error_message=str(error))
+            for index in error.indexes
+        ]
 
 
 def _unanswered(response: produce_response.ProduceResponse) -> None:

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.anyio
 HOUR = 3_600_000
 
 
-async def produce(door: Any, timestamp: int, acks: int = -1, name: str = "a") -> int:
-    batch = build_batch([None], [b"x"], [timestamp])
+async def produce(door: Any, timestamp: int, acks: int = -1, name: str = "a", key: bytes | None = None) -> int:
+    batch = build_batch([key], [b"x"], [timestamp])
     data = produce_request.PartitionProduceData(index=0, records=[batch])
     topic = produce_request.TopicProduceData(name=name, partition_data=[data])
     answer = await door.ask(produce_request.ProduceRequest(acks=acks, timeout_ms=1000, topic_data=[topic]), 9)
@@ -60,3 +60,12 @@ async def test_nobody_writes_to_the_logs_own_topics(door: Any) -> None:
     end = (await door.node.groups.ready()).log.log_end_offset
     assert await produce(door, door.now, name="__consumer_offsets") == ErrorCode.invalid_topic_exception
     assert door.replica("__consumer_offsets").log.log_end_offset == end
+
+
+async def test_a_compacted_topic_refuses_a_record_without_a_key(door: Any) -> None:
+    await door.node.topics.create(NewTopic(name="a"))
+    await set_config(door, "cleanup.policy", "compact,delete")
+    assert await produce(door, door.now) == ErrorCode.invalid_record
+    assert await produce(door, door.now, key=b"k") == ErrorCode.none
+    await set_config(door, "cleanup.policy", "delete")
+    assert await produce(door, door.now) == ErrorCode.none
