@@ -20,9 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchains import java, kafka_jars
-
-from streamflow.log.node.config import NODE_SETTINGS
+from toolchains import Missing, java, kafka_jars
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("streamflow", "kafka")
@@ -34,10 +32,7 @@ SETTINGS = {
     "num.partitions": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
-    "group.consumer.min.heartbeat.interval.ms": "200",
     "group.consumer.heartbeat.interval.ms": "200",
-    "group.consumer.min.session.timeout.ms": "1000",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
 }
 """Rebalances and time-outs in fractions of a second; everything else as either broker comes."""
 
@@ -55,6 +50,9 @@ KAFKA_ONLY = {
     # Fewer of its own partitions: a quicker start.
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
+    # How low the heartbeat above may be, and how often late transactions are looked for: Streamflow knows when each is.
+    "group.consumer.min.heartbeat.interval.ms": "200",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
 }
 
 
@@ -96,6 +94,7 @@ class Brokers:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._running: dict[str, Broker] = {}
+        self._missing: dict[str, Missing] = {}
         self._started = 0
 
     def get(self, name: str) -> Broker:
@@ -103,12 +102,18 @@ class Brokers:
 
         Raises: toolchains.Missing if this machine can't run it; BrokerDied if it doesn't come up.
         """
+        if name in self._missing:
+            raise self._missing[name]
         running = self._running.get(name)
         if running is None or running.process.poll() is not None:
             self._started += 1
             home = self._directory / f"{name}-{self._started}"
             home.mkdir()
-            self._running[name] = start_kafka(home) if name == "kafka" else start_streamflow(home)
+            try:
+                self._running[name] = start_kafka(home) if name == "kafka" else start_streamflow(home)
+            except Missing as why:
+                self._missing[name] = why
+                raise
         return self._running[name]
 
     def stop(self) -> None:
@@ -119,8 +124,7 @@ class Brokers:
 def start_streamflow(home: Path) -> Broker:
     """`streamflow broker`, as a user types it."""
     address, data = f"127.0.0.1:{free_port()}", home / "data"
-    known = {setting.name for setting in NODE_SETTINGS}
-    settings = [f"--set={name}={value}" for name, value in SETTINGS.items() if name in known]
+    settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     command = [sys.executable, "-m", "streamflow.cli.main", "broker", "--data", str(data), "--listen", address]
     return launch("streamflow", [*command, *settings], address, home)
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from brokers import Broker
 
-DIFFERENCES: dict[str, str] = {}
+DIFFERENCES: dict[str, str] = {
+    "mixed-groups": "A group has members of one group protocol at a time, as with `group.consumer.migration.policy` = "
+    "`disabled`. Apache Kafka converts a group while it has members of both; Streamflow refuses who speaks the other "
+    "protocol (INCONSISTENT_GROUP_PROTOCOL, GROUP_ID_NOT_FOUND) until the group is empty. To change an application's "
+    "protocol, stop all its members and start them again: committed offsets stay.",
+}
 """What is different, by a short name: what Apache Kafka does, what Streamflow does, and why."""
 
 

@@ -50,6 +50,11 @@ async def create(admin: AIOKafkaAdminClient, topic: str, partitions: int = 1, **
     configs = {key.replace("_", "."): value for key, value in config.items()}
     answer = await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
     assert [error[1] for error in answer.topic_errors] == [0]
+
+    async def known() -> bool:
+        return topic in await admin.list_topics()
+
+    await until(known)
     return topic
 
 

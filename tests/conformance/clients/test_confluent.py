@@ -51,6 +51,7 @@ def topic(admin: AdminClient, name: Name) -> str:
 def create(admin: AdminClient, topic: str, partitions: int = 1, **config: str) -> str:
     config = {key.replace("_", "."): value for key, value in config.items()}
     done(admin.create_topics([NewTopic(topic, partitions, 1, config=config)]))
+    eventually(lambda: topic in admin.list_topics(timeout=SECONDS).topics, True)
     return topic
 
 

@@ -150,4 +150,4 @@ def test_offsets_are_listed_and_records_deleted(play: Scenario) -> None:
 def test_the_cluster_is_described(broker: Broker, play: Scenario) -> None:
     found = play("cluster")
     assert "unknown" not in found.pop("guess")
-    assert found == {"node": broker.address, "controlled": True, "on disk": True}
+    assert found == {"node": broker.address, "controlled": True}

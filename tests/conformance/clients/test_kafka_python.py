@@ -36,8 +36,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 Name = Callable[[str], str]
 SECONDS = 20
-POLL_MS = 1000
-"""Long enough to join a group within one: a poll that ends between a join and its sync loses the assignment (3.0.12)."""
+POLL_MS = 600
+"""Long enough to join within one: a poll that ends between a join and its sync loses the assignment (3.0.12)."""
 
 
 @pytest.fixture

@@ -77,6 +77,7 @@ def run(broker: Broker, tools: Conversation) -> Run:
 def topic(run: Run, name: Name) -> str:
     topic = name("topic")
     run(TOPICS, "--create", "--topic", topic)
+    eventually(lambda: topic in run(TOPICS, "--list").splitlines(), True)
     return topic
 
 
@@ -101,6 +102,7 @@ def test_topics_are_created_listed_described_widened_and_deleted(run: Run, name:
     with pytest.raises(ToolFailed, match="already exists"):
         create()
     assert create("--if-not-exists") == ""
+    eventually(lambda: topic in run(TOPICS, "--list").splitlines(), True)
     head, *partitions = run(TOPICS, "--describe", "--topic", topic).splitlines()
     assert re.fullmatch(
         rf"Topic: {topic}\tTopicId: [\w-]{{22}}\tPartitionCount: 3\tReplicationFactor: 1\tConfigs: .*retention.ms=1\d+",

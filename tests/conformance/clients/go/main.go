@@ -444,12 +444,15 @@ func (s *session) cluster() any {
 	node := metadata.Brokers[0]
 	versions := must(s.admin.ApiVersions(s.ctx))[node.NodeID]
 	check(versions.Err)
-	disks := must(s.admin.DescribeBrokerLogDirs(s.ctx, node.NodeID, nil))
 	onDisk := false
-	disks.EachPartition(func(p kadm.DescribedLogDirPartition) { onDisk = onDisk || p.Topic == s.topic })
+	until(func() bool {
+		disks := must(s.admin.DescribeBrokerLogDirs(s.ctx, node.NodeID, nil))
+		disks.EachPartition(func(p kadm.DescribedLogDirPartition) { onDisk = onDisk || p.Topic == s.topic })
+		return onDisk
+	})
 	return told{
 		"node": fmt.Sprintf("%s:%d", node.Host, node.Port), "controlled": metadata.Controller == node.NodeID,
-		"guess": versions.VersionGuess(), "on disk": onDisk,
+		"guess": versions.VersionGuess(),
 	}
 }
 
@@ -459,6 +462,7 @@ func (s *session) name(what string) string { return s.Name + "-" + what }
 
 func (s *session) create(topic string, partitions int32) {
 	check(must(s.admin.CreateTopic(s.ctx, partitions, 1, nil, topic)).Err)
+	until(func() bool { return must(s.admin.ListTopics(s.ctx, topic))[topic].Err == nil })
 }
 
 func (s *session) client(options ...kgo.Opt) *kgo.Client {

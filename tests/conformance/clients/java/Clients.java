@@ -645,6 +645,7 @@ public final class Clients {
         Map<String, String> given = IntStream.range(0, configs.length / 2).boxed()
             .collect(Collectors.toMap(n -> configs[2 * n], n -> configs[2 * n + 1]));
         admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(given))).all().get();
+        until(() -> error(() -> admin.describeTopics(List.of(topic)).allTopicNames().get()).isEmpty());
     }
 
     private Producer<String, String> producer(Map<String, Object> settings) {
