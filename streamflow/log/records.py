@@ -36,6 +36,8 @@ CODEC_MASK = 0x07
 LOG_APPEND_TIME = 0x08
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
+DELETE_HORIZON = 0x40
+"""The base timestamp is when tombstones, or the marker, may go (KIP-534): set by who first compacts the batch."""
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _CRC_AT = 17
@@ -75,6 +77,11 @@ class BatchHeader:
     @property
     def control(self) -> bool:
         return bool(self.attributes & CONTROL)
+
+    @property
+    def delete_horizon_ms(self) -> int | None:
+        """From when on its tombstones, or its marker, may go; None when nobody has said so yet."""
+        return self.base_timestamp if self.attributes & DELETE_HORIZON else None
 
 
 class Columns(NamedTuple):
@@ -171,7 +178,8 @@ def set_append_time(data: bytearray, header: BatchHeader, now_ms: int, at: int =
 # Building
 
 
-def _varint(n: int) -> bytes:
+def varint(n: int) -> bytes:
+    """Of a signed number of 64 bits."""
     n = (n << 1) ^ (n >> 63)
     out = bytearray()
     while n > 0x7F:
@@ -181,14 +189,14 @@ def _varint(n: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = [_varint(n) for n in range(16_384)]
-_NULL = _varint(-1)
+_SMALL = [varint(n) for n in range(16_384)]
+_NULL = varint(-1)
 _DELTA_MAX = 2**63
 """Of two timestamps: what a varint of 64 bits holds."""
 
 
 def _number(n: int) -> bytes:
-    return _SMALL[n] if 0 <= n < 16_384 else _varint(n)
+    return _SMALL[n] if 0 <= n < 16_384 else varint(n)
 
 
 def build_batch(
@@ -214,15 +222,15 @@ def build_batch(
             body = b"".join(
                 (
                     b"\0",
-                    small[n] if 0 <= n < 16_384 else _varint(n),
-                    small[delta] if delta < 16_384 else _varint(delta),
+                    small[n] if 0 <= n < 16_384 else varint(n),
+                    small[delta] if delta < 16_384 else varint(delta),
                     _NULL if key is None else number(len(key)) + key,
                     _NULL if value is None else number(len(value)) + value,
                     b"\0",
                 )
             )
             n = len(body)
-            add(small[n] if n < 16_384 else _varint(n))
+            add(small[n] if n < 16_384 else varint(n))
             add(body)
     else:
         rows = zip(keys, values, timestamps, headers, strict=True)
@@ -283,24 +291,31 @@ def _assemble(
     records: bytes, attributes: int, timestamps: Sequence[int], count: int, producer: Producer, codec: int
 ) -> bytearray:
     packed = compress(codec, records)
-    batch = bytearray(HEADER_BYTES + len(packed))
-    _HEADER.pack_into(
-        batch,
-        0,
-        0,
-        len(batch) - LENGTH_BYTES,
-        -1,
-        MAGIC,
-        0,
-        attributes,
-        count - 1,
-        timestamps[0],
-        max(timestamps),
-        producer.id,
-        producer.epoch,
-        producer.sequence,
-        count,
+    times = (timestamps[0], max(timestamps))
+    return _packed(packed, 0, -1, attributes, count - 1, *times, producer.id, producer.epoch, producer.sequence, count)
+
+
+def pack_batch(header: BatchHeader, packed: bytes) -> bytearray:
+    """A batch of records compressed already, with the header's fields but for its size and CRC."""
+    return _packed(
+        packed,
+        header.base_offset,
+        header.leader_epoch,
+        header.attributes,
+        header.last_offset_delta,
+        header.base_timestamp,
+        header.max_timestamp,
+        header.producer_id,
+        header.producer_epoch,
+        header.base_sequence,
+        header.count,
     )
+
+
+def _packed(packed: bytes, base_offset: int, leader_epoch: int, *covered: int) -> bytearray:
+    """Args: covered: the fields under the CRC, in order. Not as a header: making one costs as much as all else."""
+    batch = bytearray(HEADER_BYTES + len(packed))
+    _HEADER.pack_into(batch, 0, base_offset, len(batch) - LENGTH_BYTES, leader_epoch, MAGIC, 0, *covered)
     batch[HEADER_BYTES:] = packed
     with memoryview(batch) as view:
         crc = crc32c(view[_ATTRIBUTES_AT:])
@@ -311,16 +326,25 @@ def _assemble(
 # Decoding
 
 
+def unpack(batch: bytes | bytearray | memoryview, header: BatchHeader, bytes_max: int) -> bytes:
+    """The records of a whole batch, decompressed: `bytes_max` at most, and room in them for as many as it claims.
+
+    Raises: CorruptBatchError, RecordTooLargeError, UnsupportedCompressionError.
+    """
+    packed = memoryview(batch)[HEADER_BYTES : header.size]
+    data = bytes(packed) if not header.codec else decompress(header.codec, packed, bytes_max)
+    if header.count * RECORD_BYTES_MIN > len(data):
+        raise CorruptBatchError(f"a batch claims {header.count} records in {len(data)} bytes")
+    return data
+
+
 def decode(batch: bytes | bytearray | memoryview, bytes_max: int) -> Columns:
     """The records of a whole batch whose CRC was checked. `bytes_max` bounds what it may unpack to.
 
     Raises: CorruptBatchError for records that contradict the header or themselves; RecordTooLargeError.
     """
     header = parse_header(batch)
-    packed = memoryview(batch)[HEADER_BYTES : header.size]
-    data = bytes(packed) if not header.codec else decompress(header.codec, packed, bytes_max)
-    if header.count * RECORD_BYTES_MIN > len(data):
-        raise CorruptBatchError(f"a batch claims {header.count} records in {len(data)} bytes")
+    data = unpack(batch, header, bytes_max)
     try:
         columns = _decode_records(data, header)
     except (IndexError, UnicodeDecodeError, struct.error) as error:

@@ -61,6 +61,31 @@ class SimulatedDisk(MemoryFiles):
         self.make_durable(path)
         self._named.add(path)
 
+    def rename(self, path: str, to: str) -> None:
+        """After a crash before the directory is synced, under the old name or the new one. What wasn't synced of the
+        file isn't made durable by it."""
+        self.tick()
+        before = self.content.get(to)
+        super().rename(path, to)
+        try:
+            self.tick()
+        except PowerLost:
+            if self._chance.random() < 0.5:
+                self.content[path] = self.content[to]
+                if before is None:
+                    del self.content[to]
+                else:
+                    self.content[to] = before
+                raise
+            self._renamed(path, to)
+            raise
+        self._renamed(path, to)
+
+    def _renamed(self, path: str, to: str) -> None:
+        self._durable[to] = self._durable.pop(path, b"")
+        self._named.discard(path)
+        self._named.add(to)
+
     def remove(self, path: str) -> None:
         self.tick()
         super().remove(path)

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from streamflow.log.epochs import EpochStarts
+from streamflow.log.model import Aborted
 from streamflow.log.records import BatchHeader, read_marker
 from streamflow.log.storage.checksummed import unwrap, wrap
 from streamflow.log.storage.files import Files
@@ -18,6 +19,7 @@ from streamflow.log.storage.producers import Producers
 log = structlog.get_logger("streamflow.log")
 
 _SUFFIX = ".state"
+INT64_MAX = 2**63 - 1
 
 
 class _Content(msgspec.Struct, array_like=True):
@@ -33,6 +35,8 @@ class History:
         self.epochs = EpochStarts()
         self._files = files
         self._directory = directory
+        self._saved_at: int | None = None
+        """Up to where the newest reading that is saved goes, where that is known."""
 
     def learn(self, header: BatchHeader, batch: memoryview) -> None:
         """The batch is the log's newest. Raises: CorruptBatchError for a control record that isn't a marker."""
@@ -43,8 +47,11 @@ class History:
     def save(self, offset: int, active_base: int) -> None:
         """Notes what the batches below `offset` come to. Two are kept: this one, and the newest that a start which
         trusts nothing of the active segment can begin with."""
+        if offset == self._saved_at:
+            return
         content = _Content(self.producers.snapshot(), self.epochs.entries)
         self._files.replace(self._path(offset), wrap(msgspec.msgpack.encode(content)))
+        self._saved_at = offset
         sealed = max((o for o in self._saved() if o <= active_base), default=offset)
         for old in self._saved():
             if old not in (offset, sealed):
@@ -54,21 +61,32 @@ class History:
         """Takes the newest reading of batches below `limit`. Returns: the offset to go on from; 0 without any."""
         self.producers, self.epochs = Producers(), EpochStarts()
         for offset in self._saved():
-            if offset > limit:
-                continue
-            data = self._files.read(self._path(offset))
-            try:
-                content = msgspec.msgpack.decode(unwrap(data or b"") or b"", type=_Content)
-                self.producers = Producers.restored(content.producers)
-            except msgspec.MsgspecError:
-                log.warning("saved producer state can't be read, an older one is used", path=self._path(offset))
-                continue
-            self.epochs = EpochStarts(content.epochs)
-            return offset
+            reading = self._read(offset) if offset <= limit else None
+            if reading is not None:
+                self.producers, self.epochs = reading
+                self._saved_at = offset
+                return offset
         return 0
+
+    def _read(self, offset: int) -> tuple[Producers, EpochStarts] | None:
+        """What was saved under the offset; None when it can't be read."""
+        data = self._files.read(self._path(offset))
+        try:
+            content = msgspec.msgpack.decode(unwrap(data or b"") or b"", type=_Content)
+            return Producers.restored(content.producers), EpochStarts(content.epochs)
+        except msgspec.MsgspecError:
+            log.warning("saved producer state can't be read, an older one is used", path=self._path(offset))
+            return None
+
+    def saved_aborted(self) -> list[Aborted]:
+        """What a start may know again of aborted transactions. Blocks."""
+        readings = [r for offset in self._saved() if (r := self._read(offset)) is not None]
+        return [a for producers, _ in readings for a in producers.aborted(0, INT64_MAX)]
 
     def forget_from(self, offset: int) -> None:
         """Batches from `offset` on are gone: no reading that knows of them may be taken again."""
+        if self._saved_at is not None and self._saved_at > offset:
+            self._saved_at = None
         for saved in self._saved():
             if saved > offset:
                 self._files.remove(self._path(saved))

@@ -32,6 +32,7 @@ class Quarantine:
 class _Content(msgspec.Struct, array_like=True):
     log_start_offset: int
     quarantined: list[tuple[int, int, str, str, bool]]
+    cleaned_to: int = 0
 
 
 class Kept:
@@ -40,6 +41,8 @@ class Kept:
     def __init__(self, files: Files, directory: str, identity: Identity, first_base: int) -> None:
         """Args: first_base: where the first segment begins, for when nothing better is known."""
         self.log_start_offset = first_base
+        self.cleaned_to = 0
+        """Below, each key was compacted to its newest record. Forgotten, it is done again."""
         self._files = files
         self._path = f"{directory}/kept"
         self._identity = identity
@@ -58,12 +61,13 @@ class Kept:
                 log_start_offset=first_base,
             )
             return
-        self.log_start_offset = content.log_start_offset
+        self.log_start_offset, self.cleaned_to = content.log_start_offset, content.cleaned_to
         self._found = {q[0]: Quarantine(*q) for q in content.quarantined}
 
     def _save(self) -> None:
         found = [(q.first_offset, q.next_offset, q.path, q.reason, q.accepted) for q in self._found.values()]
-        self._files.replace(self._path, wrap(msgspec.msgpack.encode(_Content(self.log_start_offset, found))))
+        content = _Content(self.log_start_offset, found, self.cleaned_to)
+        self._files.replace(self._path, wrap(msgspec.msgpack.encode(content)))
 
     @property
     def quarantined(self) -> list[Quarantine]:
@@ -107,6 +111,12 @@ class Kept:
     def end_at(self, offset: int) -> None:
         """The log ends there; ranges from there on are gone with it."""
         left = {first: q for first, q in self._found.items() if first < offset}
-        if left != self._found:
-            self._found = left
+        if left != self._found or self.cleaned_to > offset:
+            self._found, self.cleaned_to = left, min(self.cleaned_to, offset)
+            self._save()
+
+    def clean_to(self, offset: int) -> None:
+        """Compacted up to there."""
+        if offset != self.cleaned_to:
+            self.cleaned_to = offset
             self._save()

@@ -11,7 +11,6 @@ Promises:
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -24,17 +23,19 @@ from streamflow.log.errors import (
 )
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.records import BatchHeader, check_count, check_crc, parse_header, set_append_time, stamp
+from streamflow.log.storage.compaction import Compaction, CompactionConfig, Dirt, dirt
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.history import History
 from streamflow.log.storage.kept import Kept, Quarantine
 from streamflow.log.storage.producers import Producers
 from streamflow.log.storage.recovery import Recovery, quarantine_damage, segment_bases
-from streamflow.log.storage.segment import NO_TIMESTAMP, Damage, Segment, Stored
+from streamflow.log.storage.retention import retained_from
+from streamflow.log.storage.segment import Damage, Segment, Stored
+from streamflow.log.storage.segments import Segments
+from streamflow.log.storage.swap import finish_swaps
 
 READ_BYTES_MAX = 8 * 1024 * 1024
 READ_BYTES_MIN = 4096
-WARM_SEGMENTS = 4
-"""Sealed segments of a partition whose file and index stay open: about as many as readers stand in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +75,8 @@ class PartitionLog:
         self.identity = identity
         self.config = config
         self.recovery_point = 0
-        self._files = files
-        self._path = path
-        self._segments: list[Segment] = []
-        self._bases: list[int] = []
-        self._warm: list[Segment] = []
+        self._segments = Segments(files, path, identity)
+        self._compaction: Compaction | None = None
         self._kept = kept
         self._history = History(files, path)
         self._rolled_ms = 0
@@ -110,20 +108,21 @@ class PartitionLog:
         Raises: LogError.
         """
         files.make_directory(path)
+        finish_swaps(files, path, identity)
         bases = segment_bases(files, path)
         self = cls(files, path, identity, config, Kept(files, path, identity, bases[0] if bases else 0))
         self._rolled_ms = now_ms
         for base in bases:
-            self._append_segment(self._segment(base))
-        self._drop_below(self.log_start_offset)
-        if not self._segments:
+            self._segments.open(base, config.index_interval_bytes)
+        self._segments.drop_below(self.log_start_offset)
+        if not bases:
             self._add_segment(self.log_start_offset)
         else:
-            end = Recovery(identity, self._segments, self._kept, self._history, recovery_point).run(clean=clean)
+            end = Recovery(identity, self._segments.all, self._kept, self._history, recovery_point).run(clean=clean)
             if end > self.log_end_offset:
                 self._add_segment(end)
             self._begin_anew_if_behind()
-            self._drop_below(self.log_start_offset)
+            self._segments.drop_below(self.log_start_offset)
         self._history.forget_from(self.log_end_offset)
         self._history.begin_at(self.log_start_offset)
         self.recovery_point = self.log_end_offset
@@ -134,20 +133,20 @@ class PartitionLog:
         were deleted, never flushed, and lost. Nothing is known of anybody then."""
         if self.log_end_offset < self.log_start_offset:
             self._add_segment(self.log_start_offset)
-            self._drop_below(self.log_start_offset)
+            self._segments.drop_below(self.log_start_offset)
             self._history.forget_all()
 
     def close(self) -> None:
         """Flushes, and saves what makes the next start quick."""
         self.flush()
-        self._segments[-1].save_index()
-        self._history.save(self.log_end_offset, self._bases[-1])
+        self._segments.active.save_index()
+        self._history.save(self.log_end_offset, self._segments.active.base_offset)
         self.release()
 
     def release(self) -> None:
         """Closes the files as they are."""
-        for segment in self._segments:
-            segment.close()
+        self._stop_compaction()
+        self._segments.close()
 
     # What there is
 
@@ -157,7 +156,7 @@ class PartitionLog:
 
     @property
     def log_end_offset(self) -> int:
-        return self._segments[-1].next_offset
+        return self._segments.active.next_offset
 
     @property
     def epochs(self) -> EpochStarts:
@@ -165,16 +164,16 @@ class PartitionLog:
 
     @property
     def size_bytes(self) -> int:
-        return sum(s.size for s in self._segments)
+        return self._segments.size_bytes
 
     @property
     def max_timestamp(self) -> int:
         """The newest record's; -1 when none is known."""
-        return max(s.max_timestamp for s in self._segments)
+        return max(s.max_timestamp for s in self._segments.all)
 
     @property
     def segment_count(self) -> int:
-        return len(self._segments)
+        return len(self._segments.all)
 
     @property
     def quarantined(self) -> list[Quarantine]:
@@ -224,7 +223,7 @@ class PartitionLog:
             offset += header.last_offset_delta + 1
             at += header.size
         self._roll_if_due(len(data), now_ms)
-        self._segments[-1].append(placed, self.recovery_point)
+        self._segments.active.append(placed, self.recovery_point)
         for header, batch in placed:
             self._history.learn(header, batch)
         return AppendInfo(first, offset - 1, max(h.max_timestamp for h, _ in placed))
@@ -261,7 +260,7 @@ class PartitionLog:
         return headers, (duplicates[0][0], duplicates[-1][1])
 
     def _roll_if_due(self, size: int, now_ms: int) -> None:
-        active = self._segments[-1]
+        active = self._segments.active
         if active.next_offset == active.base_offset:
             self._rolled_ms = now_ms
             return
@@ -272,34 +271,23 @@ class PartitionLog:
     def roll(self, now_ms: int) -> None:
         """Seals the active segment, unless it is empty, and begins another. What is sealed is flushed: recovery relies
         on it."""
-        active = self._segments[-1]
+        active = self._segments.active
         if active.next_offset == active.base_offset:
             return
         self.flush()
         active.save_index()
         self._add_segment(self.log_end_offset)
-        self._history.save(self.log_end_offset, self._bases[-1])
+        self._history.save(self.log_end_offset, self._segments.active.base_offset)
         self._rolled_ms = now_ms
 
-    def _segment(self, base_offset: int) -> Segment:
-        return Segment(self._files, self._path, self.identity, base_offset, self.config.index_interval_bytes)
-
-    def _append_segment(self, segment: Segment) -> None:
-        if self._segments:
-            self._keep_warm(self._segments[-1])
-        self._segments.append(segment)
-        self._bases.append(segment.base_offset)
-
     def _add_segment(self, base_offset: int) -> None:
-        segment = self._segment(base_offset)
-        segment.create()
-        self._append_segment(segment)
+        self._segments.add(base_offset, self.config.index_interval_bytes)
 
     def flush(self) -> int:
         """Everything appended before the call is durable when it returns. Returns: the new recovery point."""
         end = self.log_end_offset
         if end > self.recovery_point:
-            self._segments[-1].sync()
+            self._segments.active.sync()
             self.recovery_point = max(self.recovery_point, end)
         return self.recovery_point
 
@@ -333,12 +321,10 @@ class PartitionLog:
 
     def _from(self, offset: int, read_bytes: int) -> Iterator[Stored | Quarantine]:
         """Batches and quarantined ranges from the one that holds the offset."""
-        number = max(0, bisect_right(self._bases, offset) - 1)
-        if offset < self._bases[0] and (gap := self._kept.holding(offset)):
+        if offset < self._segments.bases[0] and (gap := self._kept.holding(offset)):
             yield gap
-        for at in range(number, len(self._segments)):
-            segment = self._segments[at]
-            self._keep_warm(segment)
+        for segment in self._segments.all[self._segments.number_of(offset) :]:
+            self._segments.keep_warm(segment)
             for found in segment.walk(segment.position_of(offset), max(read_bytes, READ_BYTES_MIN)):
                 if isinstance(found, Stored):
                     yield found
@@ -346,23 +332,12 @@ class PartitionLog:
                 quarantine = self._quarantine(segment, found)
                 if quarantine.next_offset > offset:
                     yield quarantine
-            following = self._bases[at + 1] if at + 1 < len(self._bases) else segment.next_offset
+            following = self._segments.end_of(segment)
             if segment.next_offset < following and (gap := self._kept.holding(max(offset, segment.next_offset))):
                 yield gap
 
-    def _keep_warm(self, segment: Segment) -> None:
-        """The sealed segment is read now; the one read longest ago lets go of what it holds."""
-        if segment in self._warm:
-            self._warm.remove(segment)
-        self._warm.append(segment)
-        while len(self._warm) > WARM_SEGMENTS:
-            oldest = self._warm.pop(0)
-            if oldest is not self._segments[-1]:
-                oldest.close()
-
     def _quarantine(self, segment: Segment, damage: Damage) -> Quarantine:
-        limit = next((b for b in self._bases if b > segment.base_offset), segment.next_offset)
-        return quarantine_damage(self._kept, segment, damage, limit)
+        return quarantine_damage(self._kept, segment, damage, self._segments.end_of(segment))
 
     def _corrupt(self, found: Quarantine) -> CorruptBatchError:
         return CorruptBatchError(
@@ -374,16 +349,18 @@ class PartitionLog:
     def offset_for_timestamp(self, timestamp: int, up_to: int) -> tuple[int, int] | None:
         """The first batch below `up_to` whose newest record is at or after the timestamp: its base offset and that
         timestamp, for the caller to look inside; None when there is none."""
-        for segment in self._segments:
+        for segment in self._segments.all:
             if segment.max_timestamp < timestamp:
                 continue
-            self._keep_warm(segment)
+            self._segments.keep_warm(segment)
             for found in segment.walk(segment.position_of_time(timestamp)):
                 if isinstance(found, Damage):
                     self._quarantine(segment, found)
                 elif found.header.base_offset >= up_to:
                     return None
-                elif found.header.max_timestamp >= timestamp and found.header.last_offset >= self.log_start_offset:
+                elif found.header.max_timestamp < timestamp or not found.header.count:
+                    continue
+                elif found.header.last_offset >= self.log_start_offset:
                     return found.header.base_offset, found.header.max_timestamp
         return None
 
@@ -397,40 +374,23 @@ class PartitionLog:
         """The log begins at `offset` now; segments wholly below are deleted."""
         if not self.log_start_offset < offset <= self.log_end_offset:
             return
+        self._stop_compaction()
         self._kept.begin_at(offset)
-        self._drop_below(offset)
+        self._segments.drop_below(offset)
         self._history.begin_at(offset)
-
-    def _drop_below(self, offset: int) -> int:
-        """Removes segments wholly below the offset, never the active one. Returns: how many."""
-        dropped = 0
-        while len(self._segments) > 1 and self._bases[1] <= offset:
-            del self._bases[0]
-            self._remove(self._segments.pop(0))
-            dropped += 1
-        return dropped
-
-    def _remove(self, segment: Segment) -> None:
-        if segment in self._warm:
-            self._warm.remove(segment)
-        segment.remove()
 
     def apply_retention(self, now_ms: int, limit_offset: int) -> int:
         """Deletes segments too old or too many, never the active one or one above the limit. Returns: how many."""
-        start, size = self.log_start_offset, self.size_bytes
-        for segment, following in zip(self._segments, self._segments[1:], strict=False):
-            # Where no batch can be read, no timestamp is known: it is as old as what came next.
-            newest = segment.max_timestamp if segment.max_timestamp != NO_TIMESTAMP else following.max_timestamp
-            old = newest != NO_TIMESTAMP and 0 <= self.config.retention_ms < now_ms - newest
-            many = 0 <= self.config.retention_bytes < size - segment.size
-            if following.base_offset > limit_offset or not (old or many):
-                break
-            start, size = following.base_offset, size - segment.size
-        if start <= self.log_start_offset:
-            return 0
-        before = len(self._segments)
+        config, before = self.config, self.segment_count
+        start = retained_from(
+            self._segments.all,
+            now_ms,
+            limit_offset,
+            retention_ms=config.retention_ms,
+            retention_bytes=config.retention_bytes,
+        )
         self.delete_before(start)
-        return before - len(self._segments)
+        return before - self.segment_count
 
     def truncate_to(self, offset: int) -> None:
         """Removes the batches that hold records at or above `offset`: another leader doesn't have them (KIP-101).
@@ -442,11 +402,10 @@ class PartitionLog:
             return
         if offset < self.log_start_offset:
             raise OffsetOutOfRangeError(str(self.identity), offset, self.log_start_offset, self.log_end_offset)
+        self._stop_compaction()
         self._history.forget_from(offset)
-        while len(self._segments) > 1 and self._bases[-1] >= offset:
-            self._bases.pop()
-            self._remove(self._segments.pop())
-        active = self._segments[-1]
+        self._segments.drop_from(offset)
+        active = self._segments.active
         for found in active.walk(active.position_of(offset)):
             end = found.header.last_offset + 1 if isinstance(found, Stored) else found.next_offset
             if end is None or end > offset:
@@ -461,6 +420,23 @@ class PartitionLog:
             for batch in self._from(known, READ_BYTES_MAX):
                 if isinstance(batch, Stored) and batch.header.base_offset >= known:
                     self._history.learn(batch.header, batch.data)
+
+    # Compacting
+
+    def dirt(self, config: CompactionConfig, limit_offset: int, now_ms: int) -> Dirt:
+        """What may be compacted below the limit."""
+        return dirt(self._segments, self._kept.cleaned_to, limit_offset, config, now_ms)
+
+    def compaction(self, config: CompactionConfig, end: int, now_ms: int) -> Compaction:
+        """Begins a run up to `end`, as `dirt` has it. Deleting and truncating stop it; one that runs is stopped."""
+        self._stop_compaction()
+        self._compaction = Compaction(self._segments, self._kept, self._history, config, end, now_ms)
+        return self._compaction
+
+    def _stop_compaction(self) -> None:
+        if self._compaction is not None:
+            self._compaction.stop()
+            self._compaction = None
 
 
 def by_kafka_names(config: Mapping[str, str]) -> SegmentConfig:

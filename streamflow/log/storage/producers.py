@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -190,6 +190,10 @@ class Producers:
                 self._open.get(producer_id, -1),
             )
 
+    def last_batches(self) -> dict[int, tuple[int, int]]:
+        """By producer: the last offset of its last batch of records, -1 when it has none in its epoch, and that."""
+        return {pid: (p.batches[-1][3] if p.batches else -1, p.epoch) for pid, p in self._known.items()}
+
     def is_known(self, producer_id: int) -> bool:
         """Whether anything is remembered of the producer."""
         return producer_id in self._known
@@ -216,6 +220,12 @@ class Producers:
     def forget_before(self, offset: int) -> None:
         """The log begins there now."""
         self._aborted = [a for a in self._aborted if a.last_offset >= offset]
+
+    def forget_aborted(self, over: Collection[Aborted]) -> None:
+        """Nothing of these transactions is left."""
+        if over:
+            gone = set(over)
+            self._aborted = [a for a in self._aborted if a not in gone]
 
     def snapshot(self) -> bytes:
         producers = {pid: (p.epoch, list(p.batches)) for pid, p in self._known.items()}

@@ -78,15 +78,25 @@ def segment_path(directory: str, base_offset: int, suffix: str = "log") -> str:
 class Segment:
     """Batches from `base_offset` to `next_offset` - 1. `size` is where the next frame goes."""
 
-    def __init__(self, files: Files, directory: str, identity: Identity, base_offset: int, index_bytes: int) -> None:
+    def __init__(
+        self,
+        files: Files,
+        directory: str,
+        identity: Identity,
+        base_offset: int,
+        index_bytes: int,
+        *,
+        path: str = "",
+    ) -> None:
+        """Args: path: of the file, when it isn't called what it will be in the end."""
         self.base_offset = base_offset
         self.next_offset = base_offset
         self.max_timestamp = NO_TIMESTAMP
         self.size = _HEADER_SIZE
-        self.path = segment_path(directory, base_offset)
+        self.path = path or segment_path(directory, base_offset)
         self.damages: list[Damage] = []
         self._files = files
-        self._index_path = segment_path(directory, base_offset, "index")
+        self.index_path = segment_path(directory, base_offset, "index")
         self._who = identity.topic_id.bytes + struct.pack(">i", identity.partition)
         self._index_bytes = index_bytes
         self._seed = self._check = crc32c(struct.pack(">q", base_offset), crc32c(self._who))
@@ -94,6 +104,8 @@ class Segment:
         self._file: File | None = None
         self._closing = Lock()
         self._torn = False
+        self._saved: Tail | None = None
+        """What the index beside the file says, where that is known."""
 
     def __repr__(self) -> str:
         return f"<Segment {self.path} {self.base_offset}..{self.next_offset} {self.size} bytes>"
@@ -104,6 +116,7 @@ class Segment:
         """A new file with its header, durably: there as a whole or not at all. One left half made, while appends go on
         in the segment before, would hide those from the next start."""
         self.close()
+        self._saved = None
         self._files.replace(self.path, self._file_header())
         self._index = Index()
 
@@ -154,27 +167,34 @@ class Segment:
                 self._file = None
         self._index = None
 
+    def rename(self, path: str) -> None:
+        """The file is called so from now on, durably."""
+        self.close()
+        self._files.rename(self.path, path)
+        self.path = path
+
     def remove(self) -> None:
         self.close()
         self._files.remove(self.path)
-        self._files.remove(self._index_path)
+        self._files.remove(self.index_path)
 
     # Index
 
     def load_tail(self) -> bool:
         """Takes what the index beside the file says the segment comes to; False when it doesn't speak of this file."""
-        tail = decode_tail(self._files.read(self._index_path, HEAD_BYTES) or b"")
+        tail = decode_tail(self._files.read(self.index_path, HEAD_BYTES) or b"")
         if tail is None or tail.size != self._files.size(self.path):
             return False
         self.size, self.next_offset = tail.size, tail.next_offset
         self.max_timestamp, self._check = tail.max_timestamp, tail.check
+        self._saved = tail
         return True
 
     @property
     def index(self) -> Index:
         """Read again, or made anew, where it was let go of."""
         if self._index is None:
-            data = self._files.read(self._index_path) or b""
+            data = self._files.read(self.index_path) or b""
             if decode_tail(data) == self._tail:
                 self._index = Index.decode(data)
         if self._index is None:
@@ -188,7 +208,14 @@ class Segment:
         return Tail(self.size, self.next_offset, self.max_timestamp, self._check)
 
     def save_index(self) -> None:
-        self._files.replace(self._index_path, self.index.encode(self._tail))
+        """Unless the one that is there says it all."""
+        if self._saved != self._tail:
+            self._files.replace(self.index_path, self.encoded_index())
+            self._saved = self._tail
+
+    def encoded_index(self) -> bytes:
+        """What is saved beside the file."""
+        return self.index.encode(self._tail)
 
     # Writing
 
@@ -200,7 +227,7 @@ class Segment:
         parts: list[bytes | memoryview] = []
         check, size = self._check, self.size
         for header, data in batches:
-            unflushed = min(header.base_offset - durable, UNFLUSHED_MAX)
+            unflushed = min(max(header.base_offset - durable, 0), UNFLUSHED_MAX)
             previous, check = check, self._checked(data, check, unflushed)
             parts += [_FRAME.pack(previous, check, unflushed), data]
         if self._torn:
@@ -229,13 +256,15 @@ class Segment:
         """A sound batch stands at `position`."""
         if not index or position - index.positions[-1] >= self._index_bytes:
             index.add(header.base_offset, position, self.max_timestamp)
-        self.max_timestamp = max(self.max_timestamp, header.max_timestamp)
+        if header.count:
+            self.max_timestamp = max(self.max_timestamp, header.max_timestamp)
         self.next_offset = header.last_offset + 1
         self.size = position + FRAME_BYTES + header.size
 
     def cut(self, position: int) -> None:
         """Removes what stands at `position` and behind: a torn tail, or what another leader didn't have."""
-        self._files.remove(self._index_path)
+        self._saved = None
+        self._files.remove(self.index_path)
         self.file.truncate(position)
         self.damages = [d for d in self.damages if d.position < position]
         if position != self.size:
@@ -347,6 +376,11 @@ class Segment:
                 if not isinstance(found, str) and found[0].base_offset >= first:
                     return found[0].base_offset, at
         return None
+
+    def first_timestamp(self) -> int | None:
+        """The newest of the first batch's; None when there is none that can be read."""
+        found = next(self.walk(read_bytes=FRAME_BYTES + HEADER_BYTES), None)
+        return found.header.max_timestamp if isinstance(found, Stored) else None
 
     def durable_behind(self, damage: Damage) -> int:
         """What the sound batches behind the damage say was durable when they were written; 0 when there are none. If

@@ -22,7 +22,8 @@ from streamflow.log.errors import (
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.records import Producer, build_batch, build_marker, decode, parse_header
 from streamflow.log.storage.files import MemoryFile, MemoryFiles
-from streamflow.log.storage.partition import WARM_SEGMENTS, PartitionLog, SegmentConfig
+from streamflow.log.storage.partition import PartitionLog, SegmentConfig
+from streamflow.log.storage.segments import WARM_SEGMENTS
 
 WHO = Identity("events", UUID(int=7), 3)
 SMALL = SegmentConfig(segment_bytes=2_000, index_interval_bytes=256)
@@ -474,8 +475,8 @@ def test_whatever_is_read_few_files_stay_open() -> None:
     for offset in (0, 500, 250, 999):
         partition.read(offset, 1, up_to=1_000)
     assert partition.segment_count > 20
-    assert sum(s._file is not None for s in partition._segments) <= WARM_SEGMENTS + 1
-    assert sum(s._index is not None for s in partition._segments) <= WARM_SEGMENTS + 1
+    assert sum(s._file is not None for s in partition._segments.all) <= WARM_SEGMENTS + 1
+    assert sum(s._index is not None for s in partition._segments.all) <= WARM_SEGMENTS + 1
     assert read_all(partition) == wanted(0, 1_000)
 
 
