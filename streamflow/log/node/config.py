@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, parse_all
+from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, as_text, parse_all
 from streamflow.log.controller.effective import TOPIC_DEFAULTS
 from streamflow.log.node.inert import INERT_BROKER_SETTINGS
 from streamflow.log.storage.partition import SegmentConfig, by_kafka_names
@@ -343,8 +343,9 @@ class NodeConfig:
     def parse(cls, given: Mapping[str, str]) -> NodeConfig:
         """Raises: ConfigError for an unknown name or an impossible value."""
         longest_first = sorted(given, key=lambda name: -IN_LONGER_UNITS[name][1] if name in IN_LONGER_UNITS else 0)
-        static = dict(named for name in longest_first for named in _named(name, given[name]))
-        values = parse_all(BROKER_SETTINGS, static)
+        texts = dict(named for name in longest_first for named in _named(name, given[name]))
+        values = parse_all(BROKER_SETTINGS, texts)
+        static = {s.name: as_text(values[s.field]) for s in BROKER_SETTINGS if s.name in texts}
         return cls(**{s.field: values[s.field] for s in NODE_SETTINGS}, static=static)  # type: ignore[arg-type]
         # parse_all gives each field the type of its default
 

@@ -62,6 +62,9 @@ def test_defaults_of_topics_settings_are_the_nodes_to_give() -> None:
         "log.retention.ms": "5",
         "log.flush.interval.ms": "7",
     }
+    assert NodeConfig.parse({"log.cleanup.policy": "compact , delete"}).static == {
+        "log.cleanup.policy": "compact,delete"
+    }
     with pytest.raises(ConfigError, match=r"log\.retention\.ms is 'x'"):
         NodeConfig.parse({"log.retention.ms": "x"})
 
