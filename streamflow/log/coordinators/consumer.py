@@ -163,6 +163,11 @@ class ConsumerGroup:
         return self._state.exists
 
     @property
+    def ends(self) -> bool:
+        """Its deletion is being persisted."""
+        return self._pending is not None and not self._pending.state.exists
+
+    @property
     def busy(self) -> bool:
         return self._pending is not None
 

@@ -103,12 +103,12 @@ class ConsumerGroups:
     # Answers
 
     def find(self, group_id: str) -> ConsumerGroup | None:
-        """None where there is no such group, or one of another kind."""
+        """None where there is no such group (any more), or one of another kind."""
         machine = self._machines.get(group_id)
-        return machine if machine is not None and machine.exists else None
+        return machine if machine is not None and machine.exists and not machine.ends else None
 
     def group_ids(self) -> set[str]:
-        return {group_id for group_id, machine in self._machines.items() if machine.exists}
+        return {group_id for group_id in self._machines if self.find(group_id) is not None}
 
     # Machines
 

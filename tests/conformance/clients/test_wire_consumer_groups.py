@@ -69,43 +69,44 @@ def described(wire: Wire, group: str) -> Any:
 
 def test_partitions_pass_from_one_member_to_another_step_by_step(wire: Wire, group: str, topic: str) -> None:
     first = join(wire, group, "a", topic)
-    assert (first.error_code, first.member_id, first.member_epoch) == (ErrorCode.none, "a", 1)
+    start = first.member_epoch
+    assert (first.error_code, first.member_id) == (ErrorCode.none, "a") and start > 0
     assert numbers(first) == [0, 1, 2, 3]
     assert described(wire, group).group_state == "Stable"
     time.sleep(ASSIGNMENT_INTERVAL_SECONDS)
     second = join(wire, group, "b", topic)
-    assert (second.member_epoch, numbers(second)) == (2, []), "the first has all"
+    assert (second.member_epoch, numbers(second)) == (start + 1, []), "the first has all"
     assert described(wire, group).group_state == "Reconciling"
-    told = heartbeat(wire, group, "a", 1)
+    told = heartbeat(wire, group, "a", start)
     kept = numbers(told)
-    assert told.member_epoch == 1
+    assert told.member_epoch == start
     assert kept is not None and len(kept) == 2
-    assert numbers(heartbeat(wire, group, "b", 2)) is None, "the first hasn't given up anything yet"
-    still = heartbeat(wire, group, "a", 1, topic_partitions=owned(wire, topic, 0, 1, 2, 3))
-    assert (still.member_epoch, numbers(still)) == (1, None)
-    done = heartbeat(wire, group, "a", 1, topic_partitions=owned(wire, topic, *kept))
-    assert (done.member_epoch, numbers(done)) == (2, None)
-    assert numbers(heartbeat(wire, group, "b", 2)) == sorted({0, 1, 2, 3} - set(kept))
+    assert numbers(heartbeat(wire, group, "b", start + 1)) is None, "the first hasn't given up anything yet"
+    still = heartbeat(wire, group, "a", start, topic_partitions=owned(wire, topic, 0, 1, 2, 3))
+    assert (still.member_epoch, numbers(still)) == (start, None)
+    done = heartbeat(wire, group, "a", start, topic_partitions=owned(wire, topic, *kept))
+    assert (done.member_epoch, numbers(done)) == (start + 1, None)
+    assert numbers(heartbeat(wire, group, "b", start + 1)) == sorted({0, 1, 2, 3} - set(kept))
     found = described(wire, group)
     assert (found.group_state, found.group_epoch, found.assignment_epoch, found.assignor_name) == (
         "Stable",
-        2,
-        2,
+        start + 1,
+        start + 1,
         "uniform",
     )
     assert sorted(m.member_id for m in found.members) == ["a", "b"]
     time.sleep(ASSIGNMENT_INTERVAL_SECONDS)
     left = heartbeat(wire, group, "b", -1)
     assert (left.error_code, left.member_id, left.member_epoch) == (ErrorCode.none, "b", -1)
-    alone = heartbeat(wire, group, "a", 2)
-    assert (alone.member_epoch, numbers(alone)) == (3, [0, 1, 2, 3])
+    alone = heartbeat(wire, group, "a", start + 1)
+    assert (alone.member_epoch, numbers(alone)) == (start + 2, [0, 1, 2, 3])
     assert heartbeat(wire, group, "a", -1).error_code == ErrorCode.none
     found = described(wire, group)
-    assert (found.group_state, found.group_epoch, found.assignment_epoch) == ("Empty", 4, 4)
+    assert (found.group_state, found.group_epoch, found.assignment_epoch) == ("Empty", start + 3, start + 3)
 
 
 def test_heartbeats_that_cannot_be_are_refused(wire: Wire, group: str, topic: str) -> None:
-    join(wire, group, "a", topic)
+    epoch = join(wire, group, "a", topic).member_epoch
     found = {
         "no group": join(wire, "", "a", topic),
         "no member id": join(wire, group, "", topic),
@@ -123,8 +124,8 @@ def test_heartbeats_that_cannot_be_are_refused(wire: Wire, group: str, topic: st
         "back-reference": join(wire, group, "b", subscribed_topic_names=None, subscribed_topic_regex=r"(a)\1"),
         "a stranger": heartbeat(wire, group, "z", 1),
         "a stranger leaves": heartbeat(wire, group, "z", -1),
-        "a strange instance": heartbeat(wire, group, "a", 1, instance_id="one"),
-        "an epoch ahead": heartbeat(wire, group, "a", 2),
+        "a strange instance": heartbeat(wire, group, "a", epoch, instance_id="one"),
+        "an epoch ahead": heartbeat(wire, group, "a", epoch + 1),
     }
     assert {what: answer.error_code.name for what, answer in found.items()} == {
         **dict.fromkeys(list(found)[:11], "invalid_request"),
@@ -137,7 +138,7 @@ def test_heartbeats_that_cannot_be_are_refused(wire: Wire, group: str, topic: st
         "an epoch ahead": "fenced_member_epoch",
     }
     assert all(answer.error_message for answer in found.values())
-    assert heartbeat(wire, group, "a", 1).error_code == ErrorCode.none, "nobody else was disturbed"
+    assert heartbeat(wire, group, "a", epoch).error_code == ErrorCode.none, "nobody else was disturbed"
 
 
 def test_a_member_of_version_0_is_given_its_id(wire: Wire, group: str, topic: str) -> None:
@@ -148,34 +149,34 @@ def test_a_member_of_version_0_is_given_its_id(wire: Wire, group: str, topic: st
 def test_an_answer_says_what_is_assigned_only_when_that_changed_or_all_was_asked(
     wire: Wire, group: str, topic: str
 ) -> None:
-    join(wire, group, "a", topic)
-    assert numbers(heartbeat(wire, group, "a", 1)) is None
+    epoch = join(wire, group, "a", topic).member_epoch
+    assert numbers(heartbeat(wire, group, "a", epoch)) is None
     everything = owned(wire, topic, 0, 1, 2, 3)
     whole = {"topic_partitions": everything, "rebalance_timeout": 60_000}
-    assert numbers(heartbeat(wire, group, "a", 1, **whole)) is None
-    assert numbers(heartbeat(wire, group, "a", 1, subscribed_topic_names=[topic], **whole)) == [0, 1, 2, 3]
+    assert numbers(heartbeat(wire, group, "a", epoch, **whole)) is None
+    assert numbers(heartbeat(wire, group, "a", epoch, subscribed_topic_names=[topic], **whole)) == [0, 1, 2, 3]
     again = join(wire, group, "a", topic)
-    assert (again.member_epoch, numbers(again)) == (1, [0, 1, 2, 3])
+    assert (again.member_epoch, numbers(again)) == (epoch, [0, 1, 2, 3])
 
 
 def test_a_static_member_returns_to_what_it_had(wire: Wire, group: str, topic: str) -> None:
-    join(wire, group, "a", topic, instance_id="one")
+    epoch = join(wire, group, "a", topic, instance_id="one").member_epoch
     in_use = join(wire, group, "b", topic, instance_id="one")
     assert in_use.error_code == ErrorCode.unreleased_instance_id
     away = heartbeat(wire, group, "a", -2, instance_id="one")
     assert (away.error_code, away.member_id, away.member_epoch) == (ErrorCode.none, "a", -2)
-    assert heartbeat(wire, group, "a", 1, instance_id="one").error_code == ErrorCode.fenced_member_epoch
+    assert heartbeat(wire, group, "a", epoch, instance_id="one").error_code == ErrorCode.fenced_member_epoch
     back = join(wire, group, "b", topic, instance_id="one")
-    assert (back.member_epoch, numbers(back)) == (1, [0, 1, 2, 3])
-    assert heartbeat(wire, group, "a", 1, instance_id="one").error_code == ErrorCode.fenced_instance_id
-    assert heartbeat(wire, group, "a", 1).error_code == ErrorCode.unknown_member_id
+    assert (back.member_epoch, numbers(back)) == (epoch, [0, 1, 2, 3]), "nobody was disturbed"
+    assert heartbeat(wire, group, "a", epoch, instance_id="one").error_code == ErrorCode.fenced_instance_id
+    assert heartbeat(wire, group, "a", epoch).error_code == ErrorCode.unknown_member_id
     assert heartbeat(wire, group, "a", -1, instance_id="one").error_code == ErrorCode.fenced_instance_id
     assert heartbeat(wire, group, "b", -1, instance_id="one").error_code == ErrorCode.none
     assert described(wire, group).group_state == "Empty"
 
 
 def test_offsets_are_held_to_the_member_epoch(wire: Wire, group: str, topic: str) -> None:
-    join(wire, group, "a", topic)
+    current = join(wire, group, "a", topic).member_epoch
 
     def commit(member: str, epoch: int, version: int = 9) -> str:
         partitions = [{"partition_index": 0, "committed_offset": 5, "committed_metadata": ""}]
@@ -190,15 +191,15 @@ def test_offsets_are_held_to_the_member_epoch(wire: Wire, group: str, topic: str
         asked = {"group_id": group, "member_id": member, "member_epoch": epoch, "topics": topics}
         return str(wire.ask(message("offset_fetch", 9, groups=[asked])).groups[0].error_code.name)
 
-    assert commit("a", 1) == "none"
-    assert commit("a", 2) == "stale_member_epoch"
-    assert commit("z", 1) == "unknown_member_id"
+    assert commit("a", current) == "none"
+    assert commit("a", current + 1) == "stale_member_epoch"
+    assert commit("z", current) == "unknown_member_id"
     assert commit("", -1) == "unknown_member_id"
-    assert commit("a", 1, version=8) == "unsupported_version"
-    assert fetch("a", 1) == "none"
+    assert commit("a", current, version=8) == "unsupported_version"
+    assert fetch("a", current) == "none"
     assert fetch(None, -1) == "none"
-    assert fetch("a", 2) == "stale_member_epoch"
-    assert fetch("z", 1) == "unknown_member_id"
+    assert fetch("a", current + 1) == "stale_member_epoch"
+    assert fetch("z", current) == "unknown_member_id"
     heartbeat(wire, group, "a", -1)
     assert commit("", -1) == "none"
 

@@ -170,7 +170,7 @@ def test_range_a_static_member_keeps_its_range_under_another_member_id() -> None
         members = {
             returned: AssignorMember(instance_id="1", topics=topics),
             "m": AssignorMember(instance_id="2", topics=topics),
-            "b": AssignorMember(topics=topics),
+            "0": AssignorMember(topics=topics),
         }
         assigned = assign_range(members, counts)
-        assert assigned == {returned: some(0, 0, 1), "m": some(0, 2), "b": some(0, 3)}
+        assert assigned == {returned: some(0, 0, 1), "m": some(0, 2), "0": some(0, 3)}

@@ -367,6 +367,14 @@ def test_regular_expressions_match_whole_names_and_follow_new_topics() -> None:
     assert group.ask(beat("a", 1)).assignment == partitions("orders-eu", 0) | partitions("orders-us", 0)
 
 
+def test_regular_expressions_may_be_changed_for_others() -> None:
+    group = Driver({"t": 1, "u": 1})
+    group.ask(join("a", topics=None, pattern="t"))
+    told = group.ask(beat("a", 1, partitions("t", 0), pattern="u"))
+    assert (told.member_epoch, told.assignment) == (1, frozenset())
+    assert group.ask(beat("a", 1, ())).assignment == partitions("u", 0)
+
+
 def test_regular_expressions_that_are_none_are_refused() -> None:
     group = Driver({"t": 1})
     assert group.refused(join("a", topics=None, pattern="(t")) == E.INVALID_REGULAR_EXPRESSION
