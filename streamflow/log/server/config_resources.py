@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from streamflow.errors import UnknownTopicError
+from streamflow.errors import ConfigError, UnknownTopicError
 from streamflow.log.controller.configs import Setting
 from streamflow.log.controller.effective import Effective, Source, Synonym, effective_broker, effective_topic
 from streamflow.log.controller.topics import validate_name
@@ -93,13 +93,17 @@ def _facts(broker: Broker) -> list[Effective]:
 
 
 async def alter(broker: Broker, resource: Resource, alteration: Alteration, *, validate_only: bool) -> None:
-    """Raises: InvalidRequestError, ConfigError, UnknownTopicError, LogError."""
+    """Raises: InvalidRequestError, for a broker's wrong value as well, as with Kafka; ConfigError for a topic's;
+    UnknownTopicError, LogError."""
     resource.check_kind()
     admin = broker.node.admin
     if resource.kind == ResourceType.TOPIC:
         await admin.alter_topic(resource.name, alteration, validate_only=validate_only)
-    else:
+        return
+    try:
         await admin.alter_broker(_broker_id(broker, resource.name), alteration, validate_only=validate_only)
+    except ConfigError as error:
+        raise InvalidRequestError(str(error)) from error
 
 
 def _broker_id(broker: Broker, name: str) -> int | None:

@@ -13,6 +13,11 @@ DIFFERENCES: dict[str, str] = {
     "`disabled`. Apache Kafka converts a group while it has members of both; Streamflow refuses who speaks the other "
     "protocol (INCONSISTENT_GROUP_PROTOCOL, GROUP_ID_NOT_FOUND) until the group is empty. To change an application's "
     "protocol, stop all its members and start them again: committed offsets stay.",
+    "defaults": "Two settings of topics have other defaults: `segment.bytes` is 128 MiB (Apache Kafka: 1 GiB), as a "
+    "start after a crash scans a segment; `index.interval.bytes` is 16 KiB (4 KiB), as an entry costs more memory.",
+    "refused-settings": "A setting that would have to do something and can't is refused: "
+    "`compression.type` other than `producer`, `flush.messages`, `flush.ms`, `max.decompressed.message.bytes`; and "
+    "settings of a broker that aren't known. Apache Kafka has the first ones, and keeps the others for plug-ins.",
 }
 """What is different, by a short name: what Apache Kafka does, what Streamflow does, and why."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from brokers import Broker
+from differences import differs
 from waiting import eventually
 from wire import Wire, message
 
@@ -322,8 +323,33 @@ def test_a_brokers_settings_are_its_topics_defaults(wire: Wire, node: int, name:
         eventually(now, becomes)
     for resource in ("", broker):
         assert incremental(wire, BROKER, resource, ("num.partitions", SET, "7")) == "invalid_request"
+    assert incremental(wire, BROKER, broker, (ours, SET, "many")) == "invalid_request"
     assert incremental(wire, BROKER, "99", (ours, SET, "1000000")) == "invalid_request"
     assert incremental(wire, BROKER, "word", (ours, SET, "1000000")) == "invalid_request"
+
+
+def test_settings_that_would_do_nothing_are_refused(broker: Broker, wire: Wire, node: int, name: Name) -> None:
+    topic = made(wire, name)
+    for kind, resource, key, value in [
+        (TOPIC, topic, "compression.type", "gzip"),
+        (TOPIC, topic, "flush.messages", "1000"),
+        (TOPIC, topic, "flush.ms", "1000"),
+        (TOPIC, topic, "max.decompressed.message.bytes", "100000000"),
+        (BROKER, str(node), "no.such", "1"),
+    ]:
+        refused = "invalid_config" if kind == TOPIC else "invalid_request"
+        code = refused if differs(broker, "refused-settings") else "none"
+        assert incremental(wire, kind, resource, (key, SET, value)) == code, key
+        assert incremental(wire, kind, resource, (key, DELETE, None)) == "none"
+    for key, value in [
+        ("preallocate", "true"),
+        ("segment.jitter.ms", "1000"),
+        ("file.delete.delay.ms", "0"),
+        ("unclean.leader.election.enable", "true"),
+        ("leader.replication.throttled.replicas", "*"),
+        ("compression.zstd.level", "5"),
+    ]:
+        assert incremental(wire, TOPIC, topic, (key, SET, value)) == "none", key
 
 
 def test_synonyms_are_told_by_strength(wire: Wire, name: Name) -> None:
@@ -469,8 +495,10 @@ def test_nobody_has_credentials(wire: Wire, name: Name) -> None:
 
 def test_the_disk_is_described(wire: Wire, name: Name) -> None:
     topic = made(wire, name, 2)
+    wanted = [{"topic": topic, "partitions": [0, 9]}, {"topic": name("no-topic"), "partitions": [0]}]
+    there = message("describe_log_dirs", 1, topics=wanted)
+    eventually(lambda: len(wire.ask(there).results[0].topics), 1)
     for version in range(1, 6):
-        wanted = [{"topic": topic, "partitions": [0, 9]}, {"topic": name("no-topic"), "partitions": [0]}]
         (disk,) = wire.ask(message("describe_log_dirs", version, topics=wanted)).results
         assert [(each.name, [p.partition_index for p in each.partitions]) for each in disk.topics] == [(topic, [0])]
         assert disk.log_dir

@@ -115,6 +115,7 @@ async def test_a_brokers_setting_is_the_default_of_topics_that_have_none(topics:
 
 async def test_a_brokers_setting_that_needs_a_restart_is_refused(topics: Any) -> None:
     assert await alter(topics, resource(BROKER, "1", ("num.partitions", SET, "3"))) == [ErrorCode.invalid_request]
+    assert await alter(topics, resource(BROKER, "1", ("log.retention.ms", SET, "x"))) == [ErrorCode.invalid_request]
     assert await alter(topics, resource(BROKER, "9", ("log.retention.ms", SET, "3"))) == [ErrorCode.invalid_request]
     assert topics.node.topics.metadata.image.broker_settings == {}
 
