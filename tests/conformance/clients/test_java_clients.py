@@ -169,7 +169,7 @@ def test_topics_are_administered_by_name_and_id(play: Scenario) -> None:
 def test_configs_are_described_and_altered(broker: Broker, play: Scenario) -> None:
     found = play("configs")
     default, dynamic = "DEFAULT_CONFIG", "DYNAMIC_TOPIC_CONFIG"
-    segment = str(128 << 20 if differs(broker, "segment.bytes") else 1 << 30)
+    segment = str(128 << 20 if differs(broker, "defaults") else 1 << 30)
     names = set(found.pop("names"))
     assert names >= {
         "cleanup.policy", "compression.type", "delete.retention.ms", "file.delete.delay.ms", "flush.messages",

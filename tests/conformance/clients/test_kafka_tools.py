@@ -12,7 +12,6 @@ import pytest
 from brokers import Broker
 from conftest import leave
 from differences import differs
-from differences import differs
 from programs import Conversation
 from programs import run as run_alone
 from toolchains import Missing, java, java_program, tools_jars
