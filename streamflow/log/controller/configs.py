@@ -118,6 +118,43 @@ TOPIC_SETTINGS = (
         reason="as Kafka; a compacted topic is never deleted by age or size",
     ),
     Setting(
+        field="dirty_ratio_min",
+        name="min.cleanable.dirty.ratio",
+        broker="log.cleaner.min.cleanable.ratio",
+        default=0.5,
+        unit="",
+        most=1,
+        reason="as Kafka: a log is compacted when more than this share of it came since the last time. Less costs more "
+        "reading and writing, more costs space",
+    ),
+    Setting(
+        field="lag_ms_min",
+        name="min.compaction.lag.ms",
+        broker="log.cleaner.min.compaction.lag.ms",
+        default=0,
+        unit="ms",
+        reason="as Kafka: for so long every record is there for its readers, whatever replaced it",
+    ),
+    Setting(
+        field="lag_ms_max",
+        name="max.compaction.lag.ms",
+        broker="log.cleaner.max.compaction.lag.ms",
+        default=INT64_MAX,
+        unit="ms",
+        least=1,
+        reason="as Kafka: a record that was replaced is gone after about so long, however little else there is to "
+        "remove; segments are sealed as often",
+    ),
+    Setting(
+        field="delete_retention_ms",
+        name="delete.retention.ms",
+        broker="log.cleaner.delete.retention.ms",
+        default=86_400_000,
+        unit="ms",
+        reason="a day, as Kafka: how long a compacted topic says that a key was deleted; whoever reads it from its "
+        "start has that long to come to its end",
+    ),
+    Setting(
         field="retention_ms",
         name="retention.ms",
         broker="log.retention.ms",

@@ -7,7 +7,7 @@ go unnoticed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, as_text, parse_all
 from streamflow.log.controller.effective import TOPIC_DEFAULTS
@@ -261,6 +261,30 @@ NODE_SETTINGS = (
         reason="as Kafka: what a client may write beside an offset",
     ),
     Setting(
+        field="cleaner_backoff_ms",
+        name="log.cleaner.backoff.ms",
+        default=15_000,
+        unit="ms",
+        reason="as Kafka: how often compacted topics are looked at, when nothing was to do",
+    ),
+    Setting(
+        field="cleaner_map_bytes",
+        name="log.cleaner.dedupe.buffer.size",
+        default=128 << 20,
+        unit="bytes",
+        least=1 << 20,
+        reason="as Kafka: what compaction may remember keys with, some 700,000 of them at a time; taken only as it is "
+        "needed, and given back",
+    ),
+    Setting(
+        field="cleaner_bytes_per_second",
+        name="log.cleaner.io.max.bytes.per.second",
+        default=1.7976931348623157e308,
+        unit="bytes a second",
+        least=1,
+        reason="as Kafka: no limit to what compaction reads and writes",
+    ),
+    Setting(
         field="ballast_bytes",
         name="ballast.bytes",
         default=1 << 20,
@@ -334,6 +358,9 @@ class NodeConfig:
     offsets_retention_minutes: int
     offsets_retention_check_interval_ms: int
     offset_metadata_length_max: int
+    cleaner_backoff_ms: int
+    cleaner_map_bytes: int
+    cleaner_bytes_per_second: float
     ballast_bytes: int
 
     static: Mapping[str, str]
@@ -361,10 +388,14 @@ def _named(name: str, value: str) -> Iterator[tuple[str, str]]:
 
 
 def segment_config(config: Mapping[str, str]) -> SegmentConfig:
-    """How a topic's partitions keep their logs. Compacted ones are never deleted by age or size."""
-    deletes = "delete" in config.get("cleanup.policy", "delete").split(",")
-    kept = {} if deletes else {"retention.ms": "-1", "retention.bytes": "-1"}
-    return by_kafka_names({**config, **kept})
+    """How a topic's partitions keep their logs. Compacted ones are never deleted by age or size, and seal segments as
+    often as their records may have to be removed: what is active isn't."""
+    policies = config.get("cleanup.policy", "delete").split(",")
+    kept = {} if "delete" in policies else {"retention.ms": "-1", "retention.bytes": "-1"}
+    segments = by_kafka_names({**config, **kept})
+    if "compact" not in policies or "max.compaction.lag.ms" not in config:
+        return segments
+    return replace(segments, segment_ms=min(segments.segment_ms, int(config["max.compaction.lag.ms"])))
 
 
 TABLE: tuple[Setting, ...] = (*NODE_SETTINGS, *TOPIC_SETTINGS)

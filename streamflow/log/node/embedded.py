@@ -40,11 +40,11 @@ class EmbeddedLog:
     def __init__(self, node: Node, directory: DataDirectory | None) -> None:
         self.node = node
         self._directory = directory
-        self._background: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def look_after(self) -> None:
         """Does what is due by the clock, if no background task does."""
-        if self._background is None:
+        if not self._background:
             await self.node.tick()
 
     @classmethod
@@ -77,7 +77,9 @@ class EmbeddedLog:
             raise
         self = cls(node, directory)
         # Whoever opens the log may close it from another task, so that no task group can span the two.
-        self._background = asyncio.get_running_loop().create_task(self._tick_often(), name="streamflow.log background")
+        loop = asyncio.get_running_loop()
+        for work, name in ((self._tick_often, "background"), (self._clean_often, "cleaner")):
+            self._background.append(loop.create_task(work(), name=f"streamflow.log {name}"))
         return self
 
     async def _tick_often(self) -> None:
@@ -89,12 +91,21 @@ class EmbeddedLog:
                 # Whoever writes next is told as well; what is due stays due.
                 log.error("the log's background work failed", error=str(error))
 
+    async def _clean_often(self) -> None:
+        """Compaction goes on for minutes, in steps of milliseconds."""
+        while True:
+            await asyncio.sleep(max(self.node.cleaner.wait_ms, 1) / 1_000)
+            try:
+                await self.node.cleaner.step()
+            except LogError as error:
+                log.error("the log's background work failed", error=str(error))
+
     async def close(self) -> None:
         """Raises: LogError when what was written can't be made durable."""
-        if self._background is not None:
-            self._background.cancel()
+        for task in self._background:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._background
+                await task
         clean = False
         try:
             clean = await self.node.close()

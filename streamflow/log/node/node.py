@@ -18,6 +18,7 @@ from streamflow.log.errors import OffsetOutOfRangeError
 from streamflow.log.node.admin import Admin
 from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.checkpoint import read_points, write_points
+from streamflow.log.node.cleaner import Cleaner
 from streamflow.log.node.client_transactions import ClientTransactions
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.effects import TransactionEffects
@@ -75,6 +76,7 @@ class Node:
             now_ms=now_ms,
         )
         self.admin = Admin(self.topics, config)
+        self.cleaner = Cleaner(self.topics, config, world.blocking, now_ms)
         offsets, coordinator = GroupOffsets(), TransactionCoordinator()
         self.groups = Groups(offsets, self.topics, self.flusher, durable=durable, now_ms=now_ms)
         self.group_coordinator = GroupCoordinator(
@@ -237,7 +239,9 @@ class Node:
         return first if transaction is None else min(first, transaction)
 
     async def tick(self) -> None:
-        """Does what is due by the clock: flushes, checkpoints, retention, transactions left open."""
+        """Does what is due by the clock: flushes, checkpoints, retention, transactions left open; of compaction, a
+        step."""
+        await self.cleaner.step()
         now_ms = self.now_ms()
         if self._ticking or (now_ms < self.due_ms and self._appended_bytes < self.config.checkpoint_bytes):
             return

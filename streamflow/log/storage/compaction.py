@@ -101,6 +101,10 @@ class CompactionFigures:
     written_bytes: int = 0
     removed_bytes: int = 0
 
+    @property
+    def io_bytes(self) -> int:
+        return self.read_bytes + self.written_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -119,13 +123,13 @@ Steps = Generator[int | Apply, None, None]
 
 
 class Compaction:
-    """One run over one partition. `done` once nothing is left to do."""
+    """One run over one partition. `done` once nothing is left to do, `complete` if it wasn't stopped."""
 
     def __init__(
         self, segments: Segments, kept: Kept, history: History, config: CompactionConfig, end: int, now_ms: int
     ) -> None:
         """Args: end: below is what may be cleaned, as in `Dirt`."""
-        self.done = False
+        self.done = self.complete = False
         self.figures = CompactionFigures()
         self._segments = segments
         self._kept = kept
@@ -231,6 +235,7 @@ class Compaction:
                 if self._newest.full:
                     source.reader.close()
                     return
+                self.figures.read_bytes += header.size
                 if not header.control and not passed.data(header) and header.last_offset >= self._first_dirty:
                     yield self._put(header, found.data)
                 self._newest.last_offset = max(self._newest.last_offset, header.last_offset)
@@ -304,6 +309,7 @@ class Compaction:
                 self._passed.marker(found.header)
             else:
                 self._passed.data(found.header)
+                self.figures.read_bytes += found.header.size
                 yield found.header.size
         source.reader.close()
         self._passed.lose_sight()
@@ -322,3 +328,4 @@ class Compaction:
         """The run is over."""
         self._history.producers.forget_aborted(self._passed.over)
         self._kept.clean_to(self._newest.last_offset + 1)
+        self.done = self.complete = True

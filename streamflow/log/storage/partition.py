@@ -12,11 +12,13 @@ Promises:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from streamflow.log.epochs import EpochStarts
 from streamflow.log.errors import (
     CorruptBatchError,
+    LogError,
     OffsetOutOfRangeError,
     OutOfOrderSequenceError,
     RecordTooLargeError,
@@ -145,7 +147,8 @@ class PartitionLog:
 
     def release(self) -> None:
         """Closes the files as they are."""
-        self._stop_compaction()
+        with suppress(LogError):  # What can't be finished now is finished by the next start.
+            self._stop_compaction()
         self._segments.close()
 
     # What there is
