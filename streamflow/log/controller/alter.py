@@ -42,10 +42,12 @@ class Alterable:
     Args:
         settings: its table.
         read_only: names of those that can't be altered while the node runs.
+        ordered: pairs of names; the first's number can't be above the second's.
     """
 
     settings: Sequence[Setting]
     read_only: Collection[str] = ()
+    ordered: Sequence[tuple[str, str]] = ()
 
     def checked(self, config: Mapping[str, str], changed: Collection[str]) -> dict[str, str]:
         """The settings as they will be kept. Raises: ConfigError, InvalidRequestError."""
@@ -53,6 +55,9 @@ class Alterable:
         if stuck:
             raise InvalidRequestError(f"{', '.join(stuck)} can't be altered while the node runs; start it with another")
         parse_all(self.settings, {name: value for name, value in config.items() if name in changed})
+        for low, high in self.ordered:
+            if low in config and high in config and int(config[low]) > int(config[high]):
+                raise ConfigError(f"{low} is {config[low]}, above {high}, which is {config[high]}")
         lists = {s.name: s for s in self.settings if s.many}
         return {name: as_text(lists[name].parse(v)) if name in lists else v for name, v in config.items()}
 

@@ -31,7 +31,7 @@ NAME_CHARACTERS_MAX = 249
 PARTITIONS_MAX = 10_000
 """Of one topic: far above what one node serves well, low enough that a slip of the hand doesn't fill the disk."""
 
-TOPIC_ALTERABLE = Alterable(settings=ALL_TOPIC_SETTINGS)
+TOPIC_ALTERABLE = Alterable(settings=ALL_TOPIC_SETTINGS, ordered=[("min.compaction.lag.ms", "max.compaction.lag.ms")])
 
 _LEGAL = re.compile(r"[a-zA-Z0-9._-]+")
 

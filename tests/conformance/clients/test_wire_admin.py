@@ -271,6 +271,8 @@ def test_changes_that_cannot_be_are_refused_as_a_whole(wire: Wire, name: Name) -
         (("remote.storage.enable", SET, "true"), "invalid_config"),
     ]:
         assert incremental(wire, TOPIC, topic, good, change) == code, change
+    lags = [("min.compaction.lag.ms", SET, "10"), ("max.compaction.lag.ms", SET, "5")]
+    assert incremental(wire, TOPIC, topic, *lags) == "invalid_config"
     assert incremental(wire, TOPIC, topic, good, check=True) == "none"
     assert described(wire, TOPIC, topic, "segment.ms")["segment.ms"][1] == 5
     assert incremental(wire, TOPIC, name("no-topic"), good) == "unknown_topic_or_partition"

@@ -89,3 +89,12 @@ def test_what_was_set_before_is_not_held_against_a_change() -> None:
     """A setting an older version took mustn't keep the others from being altered."""
     after = changed(TOPIC, {"gone.by.now": "1"}, [Change(SET, "retention.ms", "1")])
     assert after == {"gone.by.now": "1", "retention.ms": "1"}
+
+
+def test_a_setting_may_be_bounded_by_another() -> None:
+    table = Alterable(settings=ALL_TOPIC_SETTINGS, ordered=[("segment.jitter.ms", "segment.ms")])
+    below, above = [Change(SET, "segment.jitter.ms", value) for value in ("5", "6")]
+    assert changed(table, {"segment.ms": "5"}, [below])
+    with pytest.raises(ConfigError, match=r"segment\.jitter\.ms is 6, above segment\.ms, which is 5"):
+        changed(table, {"segment.ms": "5"}, [above])
+    assert changed(table, {"segment.ms": "5"}, [above, Change(SET, "segment.ms", "6")])
