@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from heapq import heapify, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 
 from streamflow.log.coordinators.topic_view import Partitions, TopicIdPartition
 
@@ -116,22 +116,35 @@ class _Balance:
     def level(self, topics: list[bytes], candidates: tuple[str, ...]) -> bool:
         """Moves partitions of topics that the same members want, always from who has most to who has least, until no
         move of one brings numbers closer. Returns: whether there was any."""
+        ranks = {member_id: rank for rank, member_id in enumerate(candidates)}
+        most = [(-self._sizes[m], rank, m) for m, rank in ranks.items()]
+        least = [(self._sizes[m], rank, m) for m, rank in ranks.items()]
+        heapify(most)
+        heapify(least)
         moved = False
-        while True:
-            holders = [m for m in candidates if any(self._given[m][topic_id] for topic_id in topics)]
-            if not holders:
-                return moved
-            most, least = max(holders, key=self._sizes.__getitem__), min(candidates, key=self._sizes.__getitem__)
-            if self._sizes[most] - self._sizes[least] <= 1:
-                return moved
-            had = self._given[most]
-            topic_id = max(topics, key=lambda topic_id: len(had[topic_id]))
-            number = max(had[topic_id])
-            had[topic_id].remove(number)
-            self._given[least][topic_id].add(number)
-            self._sizes[most] -= 1
-            self._sizes[least] += 1
-            moved = True
+        while most:
+            (high, _, giver), (low, _, taker) = most[0], least[0]
+            had = self._given[giver]
+            if -high != self._sizes[giver] or not any(had[topic_id] for topic_id in topics):
+                heappop(most)  # A newer entry speaks for it, or it has nothing of these.
+            elif low != self._sizes[taker]:
+                heappop(least)
+            elif -high - low <= 1:
+                break
+            else:
+                self._move(max(topics, key=lambda topic_id: len(had[topic_id])), giver, taker)
+                moved = True
+                for member_id in (giver, taker):
+                    heappush(most, (-self._sizes[member_id], ranks[member_id], member_id))
+                    heappush(least, (self._sizes[member_id], ranks[member_id], member_id))
+        return moved
+
+    def _move(self, topic_id: bytes, giver: str, taker: str) -> None:
+        number = max(self._given[giver][topic_id])
+        self._given[giver][topic_id].remove(number)
+        self._given[taker][topic_id].add(number)
+        self._sizes[giver] -= 1
+        self._sizes[taker] += 1
 
     def assignment(self) -> Assignment:
         return {
