@@ -170,8 +170,8 @@ NODE_SETTINGS = (
         default=256 << 20,
         unit="bytes",
         least=1 << 20,
-        reason="when answers that clients haven't taken are so much, fetches wait; a fetch gets half of what is left "
-        "at most. No name of Kafka's: it sends from its files",
+        reason="when answers that clients haven't taken are so much, fetches wait; a fetch gets a quarter of what is "
+        "left at most. No name of Kafka's: it sends from its files",
     ),
     Setting(
         field="group_initial_rebalance_delay_ms",

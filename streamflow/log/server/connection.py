@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -44,8 +44,10 @@ FIRST_REQUEST_SECONDS = 10
 """Every client says what it speaks at once."""
 FRAME_SECONDS = 60
 """For a frame to be whole, once it has begun. Clients give a request up after 30 to 60 s."""
-SHORT_OF_MEMORY_SECONDS = 5
-"""The same, and for some of an answer to be taken, while others wait for the memory it holds."""
+FRAME_SECONDS_WHEN_SHORT = 5
+"""The same, while others wait for the memory it holds."""
+TAKE_SECONDS_WHEN_SHORT = 1
+"""For some of an answer to be taken, while others wait for the memory it holds: instead of until the client is idle."""
 GONE_SECONDS = 1
 """For answers to a client that has said that it sends no more: most have gone."""
 
@@ -66,7 +68,7 @@ class _Pending:
     """`size` is what the request holds until its answer is made."""
 
     header: RequestHeader
-    answer: Later | Sequence[Buffer]
+    answer: Later | list[Buffer]
     size: int
     begun_at: float
 
@@ -106,6 +108,7 @@ class Connection:
                     await self._guarded(self._read)
                 done = True
         finally:
+            self._pending.clear()
             self._requests.hold(0)
             self._answers.hold(0)
             if done:
@@ -180,7 +183,7 @@ class Connection:
             return
         self._pending.append(_Pending(header, self._encoded(header, answer), 0, begun_at))
 
-    def _encoded(self, header: RequestHeader, answer: object) -> Sequence[Buffer]:
+    def _encoded(self, header: RequestHeader, answer: object) -> list[Buffer]:
         """The answer's frame, which is held from now on."""
         parts = encode(header, answer)
         self._unsend(-sum(map(len, parts)))
@@ -246,13 +249,17 @@ class Connection:
                 pending = self._pending[0]
                 if parts and not _ready(pending.answer):
                     break
-                frame = await self._made(pending)
-                parts += frame
-                size += sum(map(len, frame))
+                before = len(parts)
+                parts += await self._made(pending)
+                size += sum(map(len, parts[before:]))
                 sent.append(self._pending.popleft())
             await self._link.send(parts)
         finally:
             self._answering = False
+            # A task that was cancelled is remembered with all it held, until garbage is collected.
+            parts.clear()
+            for pending in sent:
+                pending.answer = []
         self._unsend(size)
         now = perf_counter()
         for pending in sent:
@@ -261,12 +268,12 @@ class Connection:
         if self._pending:
             self._asked.set()
 
-    async def _made(self, pending: _Pending) -> Sequence[Buffer]:
+    async def _made(self, pending: _Pending) -> list[Buffer]:
         if not isinstance(pending.answer, Later):
             return pending.answer
         message = await pending.answer.make()
         self._undo(pending.size)
-        return () if message is None else self._encoded(pending.header, message)
+        return [] if message is None else self._encoded(pending.header, message)
 
     # Ending
 
@@ -284,7 +291,7 @@ class Connection:
         """Why the client is to be closed, if it is; "" when it has gone."""
         link, idle_seconds = self._link, self._door.idle_seconds
         if link.sending:
-            limit = SHORT_OF_MEMORY_SECONDS if self._door.broker.answers.short else idle_seconds
+            limit = TAKE_SECONDS_WHEN_SHORT if self._door.broker.answers.short else idle_seconds
             return f"it takes nothing of its answer for {limit:g} s" if now - link.sent_at > limit else None
         if link.ended_at is not None:
             return "" if now - link.ended_at > GONE_SECONDS else None
@@ -294,11 +301,11 @@ class Connection:
             late = now - link.opened_at > FIRST_REQUEST_SECONDS
             return f"no request came within {FIRST_REQUEST_SECONDS} s" if late else None
         if self._frame_begun_at is not None:
-            limit = SHORT_OF_MEMORY_SECONDS if self._door.requests.short else FRAME_SECONDS
+            limit = FRAME_SECONDS_WHEN_SHORT if self._door.requests.short else FRAME_SECONDS
             return f"its request isn't whole after {limit:g} s" if now - self._frame_begun_at > limit else None
         idle = not self._pending and now - max(link.received_at, link.sent_at) > idle_seconds
         return f"idle for {idle_seconds:g} s" if idle else None
 
 
-def _ready(answer: Later | Sequence[Buffer]) -> bool:
+def _ready(answer: Later | list[Buffer]) -> bool:
     return not isinstance(answer, Later) or answer.ready()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from streamflow.log.protocol.codec import Buffer
 from streamflow.log.protocol.frames import Frames
@@ -150,8 +150,9 @@ class Link(asyncio.BufferedProtocol):
         """Raises: ConnectionError when the client is gone."""
         self.sending = True
         self.sent_at = self._loop.time()
+        chunks = _chunks(parts)
         try:
-            for chunk in _chunks(parts):
+            for chunk in chunks:
                 self._check()
                 self._transport.write(chunk)
                 if self._taken is not None:
@@ -162,6 +163,8 @@ class Link(asyncio.BufferedProtocol):
                 self.bytes_out += len(chunk)
         finally:
             self.sending = False
+            chunks.close()
+            chunk = b""  # As the parts: not to be held by who was cancelled.
 
     def _check(self) -> None:
         if self._lost:
@@ -176,7 +179,7 @@ class Link(asyncio.BufferedProtocol):
         self._transport.abort()
 
 
-def _chunks(parts: Sequence[Buffer]) -> Iterator[Buffer]:
+def _chunks(parts: Sequence[Buffer]) -> Generator[Buffer]:
     """Small parts together, long ones in slices."""
     small: list[Buffer] = []
     size = 0

@@ -28,6 +28,11 @@ class Memory:
         return max(0, self.bytes_max - self.held)
 
     @property
+    def fair(self) -> int:
+        """What one may take of it: a quarter of what is free; nothing more than it must while others wait."""
+        return 0 if self._waiting else self.free // 4
+
+    @property
     def short(self) -> bool:
         """Whether somebody waits."""
         return bool(self._waiting)

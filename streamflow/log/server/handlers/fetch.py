@@ -44,7 +44,7 @@ class Fetch:
         deadline = anyio.current_time() + self._request.max_wait_ms / 1000
         while True:
             await self._broker.answers.room()
-            self._bytes_max = min(self._wanted_bytes, self._broker.answers.free // 2)
+            self._bytes_max = min(self._wanted_bytes, self._broker.answers.fair)
             found, size, waiting = self._read()
             left = deadline - anyio.current_time()
             if size >= self._request.min_bytes or not waiting or left <= 0 or self._broker.stopping:

@@ -21,8 +21,9 @@ from streamflow.log.server.connection import (
     ANSWERS_BYTES_MAX,
     FIRST_REQUEST_SECONDS,
     FRAME_SECONDS,
+    FRAME_SECONDS_WHEN_SHORT,
     IN_FLIGHT_MAX,
-    SHORT_OF_MEMORY_SECONDS,
+    TAKE_SECONDS_WHEN_SHORT,
     Connection,
     Door,
 )
@@ -275,10 +276,10 @@ async def test_a_slow_client_is_closed_sooner_when_others_wait_for_memory(room: 
         await settle()
         slow.send(request(1, size=2 << 20)[:100])
         await settle()
-        assert room.overdue(SHORT_OF_MEMORY_SECONDS + 1, 0) is None
+        assert room.overdue(FRAME_SECONDS_WHEN_SHORT + 1, 0) is None
         other.send(request(1, size=1 << 18)[:100])
         await settle()
-        assert "isn't whole" in (room.overdue(SHORT_OF_MEMORY_SECONDS + 1, 0) or "")
+        assert "isn't whole" in (room.overdue(FRAME_SECONDS_WHEN_SHORT + 1, 0) or "")
         assert room.overdue(FRAME_SECONDS + 1, 1) is None, "who waits for us isn't slow"
 
 
@@ -309,7 +310,7 @@ async def test_a_client_that_takes_nothing_is_closed_late_or_soon_if_others_wait
         full.hold(answers.bytes_max)
         waiting = asyncio.ensure_future(answers.room())
         await settle()
-        assert "takes nothing" in (room.overdue(SHORT_OF_MEMORY_SECONDS + 1) or "")
+        assert "takes nothing" in (room.overdue(TAKE_SECONDS_WHEN_SHORT + 1) or "")
         full.hold(0)
         await waiting
 

@@ -56,6 +56,20 @@ async def test_who_waits_is_let_in_one_after_the_other_and_no_more_than_fit() ->
         task.cancel()
 
 
+async def test_one_may_take_a_quarter_of_what_is_free_and_next_to_nothing_while_others_wait() -> None:
+    memory = Memory(100)
+    share = Share(memory)
+    share.hold(20)
+    assert memory.fair == 20
+    share.hold(100)
+    first, second, third = (asyncio.ensure_future(memory.room()) for _ in range(3))
+    await settle()
+    share.hold(20)
+    assert memory.fair == 0, "one is let in, two wait"
+    await asyncio.gather(first, second, third)
+    assert memory.fair == 20
+
+
 async def test_who_gives_up_waiting_holds_nobody_up() -> None:
     memory = Memory(10)
     full = Share(memory)
