@@ -23,7 +23,7 @@ class Addresses:
 
     listen: str
     advertise: str | None
-    metrics: str | None
+    metrics: str | None = None
 
 
 def run(data: Path, addresses: Addresses, file: Path | None, settings: list[str]) -> None:
