@@ -28,12 +28,12 @@ GROUP = "app"
 class Broker:
     """On one port and one directory, however often it is killed."""
 
-    def __init__(self, data: Path, flush: str) -> None:
+    def __init__(self, data: Path, flush: str, *more: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self._command = [sys.executable, "-m", "streamflow.cli.main", "broker", "--data", str(data)]
-        self._command += ["--listen", self.address, f"--set=log.flush={flush}"]
+        self._command += ["--listen", self.address, f"--set=log.flush={flush}", *more]
         self._log = data.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
         self.kills = 0
