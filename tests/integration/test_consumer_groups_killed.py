@@ -1,4 +1,4 @@
-"""Members of a KIP-848 group (librdkafka) outlive a broker that is killed (kill -9), and take over from a killed member.
+"""Members of a KIP-848 group (librdkafka) outlive a broker that is killed (kill -9), and take over from one of theirs.
 
 What each broker acknowledged it remembers: who is in the group, who has which partitions, how far it has come.
 """
