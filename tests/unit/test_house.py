@@ -93,7 +93,7 @@ TESTED_WITH = {
     },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
     # Real processes: a worker with its sources and sinks; the command as a user types it.
-    "integration/test_flights.py": {"worker/drains.py", "worker/feeds.py"},
+    "integration/test_flights.py": {"worker/feeds.py"},
     "integration/test_cli.py": {
         f"cli/{part}.py"
         for part in (
