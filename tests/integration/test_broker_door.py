@@ -216,6 +216,7 @@ def test_a_thousand_clients_wait_on_five_thousand_partitions_and_cost_nothing(tm
         client.produce(b"news", ("t7", 3))
         concerned = waiting.pop(3 * 50 + 7)
         assert b"news" in concerned.answer()
+        concerned.socket.close()
         woken = time.monotonic() - began
         assert select(waiting, 1) == [], "just who waited for it is woken"
         for topic in range(50):

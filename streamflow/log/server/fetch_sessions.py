@@ -20,6 +20,10 @@ from streamflow.log.protocol.messages import fetch_request, fetch_response
 SESSIONS_MAX = 1000
 """`max.incremental.fetch.session.cache.slots`, as Kafka. Who comes when all are taken replaces the one that was used
 longest ago: it will be told, and fetch in full again."""
+PARTITIONS_MAX = 500_000
+"""Of all sessions together: each takes some 400 bytes. Kafka bounds the sessions only, and one may name as many as its
+requests hold. Those used longest ago make room, as above."""
+
 
 INITIAL_EPOCH, FINAL_EPOCH = 0, -1
 _EPOCH_END = 2**31 - 1
@@ -84,6 +88,7 @@ class FetchSessions:
     def __init__(self) -> None:
         self._sessions: OrderedDict[int, Session] = OrderedDict()
         self._next_id = 1
+        self._partitions = 0
 
     def __repr__(self) -> str:
         return f"<FetchSessions: {len(self._sessions)}>"
@@ -95,7 +100,7 @@ class FetchSessions:
         """The session the request belongs to, with what it wants by now. One with id 0 lasts no longer than the
         request."""
         if request.session_id == 0 or request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
-            self._sessions.pop(request.session_id, None)
+            self._forget(request.session_id)
             session = self._new() if request.session_epoch == INITIAL_EPOCH else Session(0)
         else:
             found = self._sessions.get(request.session_id)
@@ -106,12 +111,30 @@ class FetchSessions:
             found.epoch = found.epoch % _EPOCH_END + 1
             self._sessions.move_to_end(found.id)
             session = found
+        before = len(session.wanted)
         session.update(request)
+        if session.id:
+            self._partitions += len(session.wanted) - before
+            self._make_room(session)
         return session
+
+    def _make_room(self, session: Session) -> None:
+        """A session that is too large by itself isn't kept: its client fetches in full again."""
+        while self._partitions > PARTITIONS_MAX:
+            oldest = next(iter(self._sessions))
+            self._forget(oldest)
+            if oldest == session.id:
+                session.id = 0
+                return
+
+    def _forget(self, session_id: int) -> None:
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            self._partitions -= len(session.wanted)
 
     def _new(self) -> Session:
         while len(self._sessions) >= SESSIONS_MAX:
-            self._sessions.popitem(last=False)
+            self._forget(next(iter(self._sessions)))
         session = Session(self._next_id, epoch=1)
         self._next_id = self._next_id % _EPOCH_END + 1
         self._sessions[session.id] = session

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import fetch_request, fetch_response
+from streamflow.log.server import fetch_sessions as fetch_sessions_module
 from streamflow.log.server.fetch_sessions import SESSIONS_MAX, FetchSessions, Session
 
 
@@ -99,3 +102,27 @@ def test_records_errors_and_moved_watermarks_are_news_and_each_is_told_once() ->
     assert session.has_news(key, data(high_watermark=6, records=[b"x"]))
     assert session.has_news(key, data(high_watermark=6, error_code=1))
     assert session.has_news(key, data(high_watermark=6)), "after an error all is told again"
+
+
+def test_sessions_hold_no_more_partitions_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_sessions_module, "PARTITIONS_MAX", 5)
+    sessions = FetchSessions()
+    first, second = begun(sessions, a=0, b=0), begun(sessions, a=0, b=0)
+    assert wanted(sessions.begin(request(first.id, 1, {}))) == {"a": 0, "b": 0}
+    third = begun(sessions, a=0, b=0)
+    assert sessions.begin(request(second.id, 1, {})) == ErrorCode.fetch_session_id_not_found, "used longest ago"
+    assert isinstance(sessions.begin(request(first.id, 2, {}, forget="a")), Session)
+    assert isinstance(sessions.begin(request(third.id, 1, {"c": 0, "d": 0})), Session), "what is forgotten makes room"
+    assert len(sessions) == 2
+
+
+def test_a_session_that_is_too_large_by_itself_is_served_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_sessions_module, "PARTITIONS_MAX", 3)
+    sessions = FetchSessions()
+    assert begun(sessions, a=0, b=0, c=0, d=0).id == 0
+    grown = begun(sessions, a=0)
+    answered = sessions.begin(request(grown.id, 1, {"b": 0, "c": 0, "d": 0}))
+    assert list(wanted(answered)) == ["a", "b", "c", "d"]
+    assert isinstance(answered, Session) and answered.id == 0, "the client is told that its session has ended"
+    assert len(sessions) == 0
+    assert begun(sessions, a=0, b=0, c=0).id > 0, "nothing of them is counted any more"
