@@ -1,4 +1,4 @@
-"""Produce 3–12: batches are checked by their header and checksum, given their offsets, and appended unopened.
+"""Produce 3–13: batches are checked by their header and checksum, given their offsets, and appended unopened.
 
 Versions 0–2 are listed and refused (see `versions`). Requests of a connection are appended in their order; each is
 answered once its records are as durable as the flush policy says, and those behind it don't wait for that (KIP-98 lets
@@ -42,19 +42,23 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
         ]
     )
     if request.acks == 0:
-        return _unanswered(response)
+        _hang_up_if_refused(response)
     if not appended or not context.node.durable:
-        return response
+        return None if request.acks == 0 else response
 
-    async def durable() -> produce_response.ProduceResponse:
+    async def durable() -> produce_response.ProduceResponse | None:
         try:
             await context.node.flusher.flush(appended)
         except StorageFailedError as error:
             for topic in response.responses:
                 for partition in topic.partition_responses:
                     _refuse(context, partition, error)
+        if request.acks == 0:  # Flushed all the same: what isn't durable is shown to nobody.
+            _hang_up_if_refused(response)
+            return None
         return response
 
+    context.node.flusher.want(appended)  # Whether or not the client stays for its answer.
     ends = [(replica, replica.leader.end) for replica in appended]
     return Later(durable, lambda: all(replica.leader.flushed >= end for replica, end in ends))
 
@@ -129,7 +133,7 @@ def _refuse(context: Context, answer: produce_response.PartitionProduceResponse,
         ]
 
 
-def _unanswered(response: produce_response.ProduceResponse) -> None:
+def _hang_up_if_refused(response: produce_response.ProduceResponse) -> None:
     """Who wants no answer learns of a failure by the end of the connection, as with Kafka."""
     for topic in response.responses:
         for partition in topic.partition_responses:

@@ -93,6 +93,7 @@ async def test_append_time_is_told(door) -> None:
 async def test_without_acknowledgement_nothing_is_answered_and_a_failure_hangs_up(door) -> None:
     await door.topic()
     assert await door.ask(to(batch("a"), acks=0), 9) is None
+    assert door.replica().high_watermark == 1, "and readers see it"
     assert door.replica().log.log_end_offset == 1
     with pytest.raises(CloseConnectionError, match="none-0 answers unknown_topic_or_partition"):
         await door.ask(to(batch("a"), topic="none", acks=0), 9)
