@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from streamflow.log.errors import MalformedError
 from streamflow.log.protocol.codec import Buffer, read_uvarint
-from streamflow.log.protocol.versions import APIS, FIRST_FRAME_BYTES_MAX, Api
+from streamflow.log.protocol.versions import APIS, PRODUCE_BYTES_MAX, Api
 
 LENGTH_BYTES = 4
+_LENGTH = struct.Struct(">i")
 _HEAD = struct.Struct(">ihh")
 _START = struct.Struct(">hhih")
 _ANSWER = struct.Struct(">ii")
@@ -63,6 +64,8 @@ class Frames:
         buffer = self._buffer
         if self._size < 0:
             if len(buffer) < _HEAD.size:
+                if len(buffer) >= LENGTH_BYTES:
+                    self._check_length()
                 return None
             self._size = self._checked_size()
         end = LENGTH_BYTES + self._size
@@ -77,6 +80,14 @@ class Frames:
         self._size = -1
         return frame
 
+    def _check_length(self) -> None:
+        """Before it is known whose: one too short for a header, or too long for any API, will be nobody's."""
+        (size,) = _LENGTH.unpack_from(self._buffer)
+        if size < _START.size:
+            raise MalformedError(f"a request of {size} bytes; its header alone takes {_START.size}")
+        if size > PRODUCE_BYTES_MAX:
+            raise MalformedError(f"a request of {size} bytes; the limit of the longest is {PRODUCE_BYTES_MAX}")
+
     def _checked_size(self) -> int:
         size, key, version = _HEAD.unpack_from(self._buffer)
         api = APIS.get(key)
@@ -84,7 +95,7 @@ class Frames:
             raise MalformedError(f"API {key} isn't served here")
         if not api.serves(version) and key != API_VERSIONS:
             raise MalformedError(f"{api.name} version {version} isn't served: {api.lowest} to {api.highest} are")
-        limit = api.bytes_max if self.trusted else min(api.bytes_max, FIRST_FRAME_BYTES_MAX)
+        limit = api.bytes_max if self.trusted else api.first_bytes_max
         if not _START.size <= size <= limit:
             raise MalformedError(f"a {api.name} request of {size} bytes; the limit is {limit} here")
         return int(size)

@@ -16,6 +16,9 @@ PRODUCE_BYTES_MAX = 100 << 20
 FIRST_FRAME_BYTES_MAX = 64 << 10
 """Of a connection that hasn't yet sent one good request: who it is isn't known, and what begins a conversation is
 short (Kafka's limit before authentication: 512 KiB)."""
+BEGUN_WITH = (0, 1)
+"""Produce and Fetch are as long as ever: a client that was told what the broker speaks, or knows it from another
+connection, begins one with what it is for (sarama, kafkajs). What is held of all together is bounded elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,11 @@ class Api:
     def advertised(self) -> tuple[int, int]:
         return self.lowest if self.listed is None else self.listed, self.highest
 
+    @property
+    def first_bytes_max(self) -> int:
+        """Of a connection's first request."""
+        return self.bytes_max if self.key in BEGUN_WITH else min(self.bytes_max, FIRST_FRAME_BYTES_MAX)
+
     def serves(self, version: int) -> bool:
         return self.lowest <= version <= self.highest
 
@@ -45,8 +53,8 @@ class Api:
 _TABLE = (
     # Kafka serves 3 and up and lists 0: librdkafka before 2.11.1 derives from the minimum whether the broker can
     # compress, and stops compressing without a word (KAFKA-18659).
-    Api(key=0, name="produce", lowest=3, highest=12, flexible=9, listed=0, bytes_max=PRODUCE_BYTES_MAX),
-    Api(key=1, name="fetch", lowest=4, highest=16, flexible=12),
+    Api(key=0, name="produce", lowest=3, highest=13, flexible=9, listed=0, bytes_max=PRODUCE_BYTES_MAX),
+    Api(key=1, name="fetch", lowest=4, highest=18, flexible=12),
     Api(key=2, name="list_offsets", lowest=1, highest=9, flexible=6),
     Api(key=3, name="metadata", lowest=0, highest=13, flexible=9),
     Api(key=8, name="offset_commit", lowest=2, highest=10, flexible=8),

@@ -75,13 +75,14 @@ def test_a_frame_stays_what_it_was_while_others_come() -> None:
 # Limits
 
 
-@pytest.mark.parametrize("size", [-1, -(2**31), 0, 9, 2**31 - 1])
-def test_an_impossible_size_is_refused_at_the_eighth_byte(size: int) -> None:
+@pytest.mark.parametrize(("size", "at"), [(-1, 4), (-(2**31), 4), (0, 4), (9, 4), (2**31 - 1, 8)])
+def test_an_impossible_size_is_refused_as_soon_as_it_is_known(size: int, at: int) -> None:
+    """One too long for its API when the API is known; one too short for any at once: what follows isn't its own."""
     frames = trusted()
     head = struct.pack(">ihh", size, METADATA, 1)
-    frames.feed(head[:7])
+    frames.feed(head[: at - 1])
     assert frames.take() is None
-    frames.feed(head[7:])
+    frames.feed(head[at - 1 : at])
     with pytest.raises(MalformedError, match=str(size)):
         frames.take()
 
@@ -89,8 +90,10 @@ def test_an_impossible_size_is_refused_at_the_eighth_byte(size: int) -> None:
 @pytest.mark.parametrize(
     ("key", "good", "limit"),
     [
-        (PRODUCE, False, FIRST_FRAME_BYTES_MAX),
         (METADATA, False, FIRST_FRAME_BYTES_MAX),
+        (API_VERSIONS, False, FIRST_FRAME_BYTES_MAX),
+        (PRODUCE, False, PRODUCE_BYTES_MAX),
+        (FETCH, False, FRAME_BYTES_MAX),
         (PRODUCE, True, PRODUCE_BYTES_MAX),
         (METADATA, True, FRAME_BYTES_MAX),
     ],
@@ -202,3 +205,11 @@ def test_an_answer_has_the_requests_number_and_tags_if_both_sides_know_of_them(
     sent = b"".join(frame_response(header, [b"bo", memoryview(b"dy")]))
     head = struct.pack(">i", 7) + (b"\0" if tagged else b"")
     assert sent == framed(head + b"body")
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1, 9])
+def test_a_frame_too_short_for_a_header_is_refused_at_once(size: int) -> None:
+    frames = Frames()
+    frames.feed(struct.pack(">i", size) + b"\0"[: max(0, size)])
+    with pytest.raises(MalformedError, match="header alone takes"):
+        frames.take()
