@@ -27,8 +27,6 @@ by `python docs/differences.py`.
 
 - **Waiting instead of trying again.** InitProducerId and EndTxn are answered once the transaction before is complete.
   Apache Kafka answers CONCURRENT_TRANSACTIONS, and the client asks again.
-- **Batches sent again late.** A batch older than a producer's last five is answered DUPLICATE_SEQUENCE_NUMBER when it
-  certainly was appended, and OUT_OF_ORDER_SEQUENCE_NUMBER otherwise. Apache Kafka 4 always says the latter.
 - **Joining twice.** A JoinGroup or SyncGroup that a member sends again while the first waits takes its place; the first
   is answered REBALANCE_IN_PROGRESS. Apache Kafka never answers it.
 - **Static members with other topics.** A static member that comes back with another subscription causes a rebalance.

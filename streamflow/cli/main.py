@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from streamflow.transport import DEFAULT_LOG
 from streamflow.errors import StreamflowError
+from streamflow.transport import DEFAULT_LOG
 
 app = typer.Typer(
     name="streamflow",

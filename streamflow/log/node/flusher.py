@@ -48,10 +48,18 @@ class Flusher:
         self.observe: Callable[[float], None] = lambda seconds: None
         """Told how long a flush took."""
 
+    def want(self, replicas: Iterable[Replica]) -> None:
+        """They are flushed with the next who flushes, or by `flush_wanted`: whoever appended may be gone by then."""
+        self._asked.update(dict.fromkeys(replicas))
+
+    async def flush_wanted(self) -> None:
+        """What is still wanted becomes durable. Raises: as `flush`."""
+        await self.flush(tuple(self._asked))
+
     async def flush(self, replicas: Iterable[Replica]) -> None:
         """Raises: StorageFailedError, now and for ever after, when the disk can't be relied on."""
         ends = {r: r.leader.end for r in replicas if r.unflushed}
-        self._asked.update(dict.fromkeys(ends))
+        self.want(ends)
         while any(r.leader.flushed < end and not r.deleted for r, end in ends.items()):
             self.check()
             if self._round is not None:

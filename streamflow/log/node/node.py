@@ -242,6 +242,8 @@ class Node:
         """Does what is due by the clock: flushes, checkpoints, retention, transactions left open; of compaction, a
         step."""
         await self.cleaner.step()
+        if self.durable and self.flusher.failed is None:
+            await self.flusher.flush_wanted()
         now_ms = self.now_ms()
         if self._ticking or (now_ms < self.due_ms and self._appended_bytes < self.config.checkpoint_bytes):
             return

@@ -13,6 +13,9 @@ DIFFERENCES: dict[str, str] = {
     "`disabled`. Apache Kafka converts a group while it has members of both; Streamflow refuses who speaks the other "
     "protocol (INCONSISTENT_GROUP_PROTOCOL, GROUP_ID_NOT_FOUND) until the group is empty. To change an application's "
     "protocol, stop all its members and start them again: committed offsets stay.",
+    "late-duplicates": "A batch older than a producer's last five is answered DUPLICATE_SEQUENCE_NUMBER when it "
+    "certainly was appended. Apache Kafka always says OUT_OF_ORDER_SEQUENCE_NUMBER, at which a producer may begin a "
+    "new epoch and send the records once more.",
     "defaults": "Two settings of topics have other defaults: `segment.bytes` is 128 MiB (Apache Kafka: 1 GiB), as a "
     "start after a crash scans a segment; `index.interval.bytes` is 16 KiB (4 KiB), as an entry costs more memory.",
     "refused-settings": "A setting that would have to do something and can't is refused: "

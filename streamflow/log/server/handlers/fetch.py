@@ -1,10 +1,10 @@
-"""Fetch 4–16: batches as they lie in the log, unopened; waits until there are enough.
+"""Fetch 4–18: batches as they lie in the log, unopened; waits until there are enough.
 
 Promises: nothing above the high watermark is given, nothing above the last stable offset to who reads committed records
 only, with the aborted transactions in order of their first offset. The first batch of the first partition that has one
 is given whole however long it is (KIP-74).
 
-Not done: replicas' fetches (there are none), tiered storage. Versions 17 and 18 are for replicas.
+Not done: replicas' fetches (there are none), tiered storage; what versions 17 and 18 add is for replicas.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Fetch:
             if self._committed:
                 data.aborted_transactions = self._aborted(replica, wanted.offset, end)
         except LogError as failure:
-            data.error_code = code_of(failure)
+            data = PartitionData(error_code=code_of(failure), high_watermark=-1, records=[])
         return data, size
 
     def _aborted(self, replica: Replica, start: int, end: int) -> list[fetch_response.AbortedTransaction]:

@@ -151,3 +151,14 @@ async def test_a_cancelled_caller_leaves_the_flush_running_for_the_others() -> N
     append(r)
     await flusher.flush([r])
     assert r.high_watermark == 2
+
+
+async def test_what_is_wanted_is_flushed_though_who_appended_has_gone() -> None:
+    flusher = Flusher(inline, lambda: 0)
+    one = replica()
+    one.append(build_batch([None], [b"v"], [0]), 0)
+    flusher.want([one])
+    assert one.high_watermark == 0
+    await flusher.flush_wanted()
+    assert one.high_watermark == 1
+    await flusher.flush_wanted()

@@ -75,7 +75,7 @@ def test_a_frame_stays_what_it_was_while_others_come() -> None:
 # Limits
 
 
-@pytest.mark.parametrize(("size", "at"), [(-1, 4), (-(2**31), 4), (0, 4), (9, 4), (2**31 - 1, 8)])
+@pytest.mark.parametrize(("size", "at"), [(-1, 4), (-(2**31), 4), (0, 4), (9, 4), (2**31 - 1, 4)])
 def test_an_impossible_size_is_refused_as_soon_as_it_is_known(size: int, at: int) -> None:
     """One too long for its API when the API is known; one too short for any at once: what follows isn't its own."""
     frames = trusted()
