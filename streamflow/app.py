@@ -65,7 +65,10 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a source yields: records to append, and the position to start from after them. One transaction."""
+    """What a source yields: records to append, and the position to start from after them. One transaction.
+
+    The position is kept as JSON: None, numbers, texts, lists and dicts with keys of text, 4,096 bytes at most.
+    """
 
     records: list[tuple[Topic, Any]]
     position: Any
