@@ -9,7 +9,7 @@ from typing import Any
 from streamflow.app import App, Plan
 from streamflow.codecs import Codec, key_codec, value_codec
 from streamflow.engine.task import Task
-from streamflow.errors import AppError
+from streamflow.errors import AppError, DecodeError
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.errors import TopicExistsError
 from streamflow.operators.base import Change
@@ -129,7 +129,13 @@ async def _restore_tables(app: App, assembly: Assembly, transport: Transport) ->
         for partition in range(assembly.counts[topic]):
             kept = await read_changelog(transport, TopicPartition(topic, partition))
             store = assembly.stores.setdefault(partition, Stores())[name]
-            store.load((keys.decode(k), values.decode(v)) for k, v in kept.items())
+            try:
+                store.load((keys.decode(k), values.decode(v)) for k, v in kept.items())
+            except DecodeError as error:
+                raise AppError(
+                    f"table '{name}' was kept with values of another type: {error}; give new fields defaults, or the "
+                    "table another name, to begin anew"
+                ) from error
 
 
 async def _restore_piece(app: App, assembly: Assembly, piece: Piece, transport: Transport) -> None:
@@ -148,7 +154,13 @@ async def _restore_piece(app: App, assembly: Assembly, piece: Piece, transport: 
                     f"{piece.partitions}; rename the operator to start anew, or restore the topic's partitions"
                 )
             kept = await read_changelog(transport, TopicPartition(topic, task.partition))
-            task.restore(name, kept.items())
+            try:
+                task.restore(name, kept.items())
+            except Exception as error:
+                raise AppError(
+                    f"the state of '{name}' was kept by other code and can't be read: {error}; bring that code back, "
+                    "or rename the operator, to begin anew"
+                ) from error
         for source, state in task.inputs.items():
             known = committed.get(TopicPartition(source.topic.name, task.partition))
             if known is not None:

@@ -39,9 +39,9 @@ NO_BEHAVIOUR = {
 TESTED_WITH = {
     # Whole apps on virtual time.
     "unit/test_agents.py": {
-        "agent.py", "app.py", "schedule.py", "topic.py",
-        "testing/app.py", "testing/loop.py", "worker/actor.py", "worker/clock.py", "worker/poller.py",
-        "worker/restore.py", "worker/run.py", "worker/runner.py", "worker/tasks.py",
+        "agent.py", "app.py", "topic.py",
+        "testing/app.py", "testing/loop.py", "worker/actor.py", "worker/poller.py", "worker/run.py",
+        "worker/runner.py",
     },
     "unit/test_streams.py": {"stream.py"},
     "unit/test_codecs.py": {"record.py"},
@@ -92,8 +92,7 @@ TESTED_WITH = {
         ),
     },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
-    # Real processes: a worker with its sources and sinks; the command as a user types it.
-    "integration/test_flights.py": {"worker/feeds.py"},
+    # The command as a user types it.
     "integration/test_cli.py": {
         f"cli/{part}.py"
         for part in (
