@@ -54,7 +54,8 @@ class Contender:
     def command(self, home: Path, address: str) -> list[str]:
         if self.flush:
             broker = [sys.executable, "-m", "streamflow.cli.main", "broker", "--data", str(home / "data")]
-            return [*broker, "--listen", address, "--set", f"log.flush={self.flush}"]
+            settings = [f"log.flush={self.flush}", "group.initial.rebalance.delay.ms=0"]
+            return [*broker, "--listen", address, *(f"--set={setting}" for setting in settings)]
         return self._kafka(home, address)
 
     def _kafka(self, home: Path, address: str) -> list[str]:

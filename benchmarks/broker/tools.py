@@ -25,6 +25,8 @@ LOAD_SECONDS_MAX = 120
 CONSUMER_READY_SECONDS = 1.5
 """Until it waits at the topic's end."""
 MICROSECONDS = 1000
+DEFAULT_LINGER = "linger.ms=5"
+"""librdkafka's own; `rdkafka_performance` sets a second, for throughput."""
 PIN = HERE / "librdkafka.pin"
 
 __all__ = ["CLIENTS", "JavaTools", "LoadFailedError", "Rate", "Rdkafka", "java", "kafka_jars"]
@@ -107,12 +109,12 @@ class Rdkafka:
         common = ["-b", address, "-t", load.topic, "-l", "-s", str(load.size), "-c", str(load.count)]
         with tempfile.TemporaryDirectory() as directory:
             written = Path(directory) / "latencies"
-            command = [self._program, "-C", *common, "-p", "0", "-o", "end", "-A", str(written)]
+            command = [self._program, "-C", *common, "-p", "0", "-o", "end", "-B", "1", "-A", str(written)]
             run([self._program, "-P", "-b", address, "-t", load.topic, "-c", "1", "-s", str(load.size)])
             consumer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 time.sleep(CONSUMER_READY_SECONDS)
-                run([self._program, "-P", *common, "-r", str(per_second), "-a", load.acks])
+                run([self._program, "-P", *common, "-r", str(per_second), "-a", load.acks, "-X", DEFAULT_LINGER])
                 consumer.wait(LOAD_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 raise LoadFailedError("the consumer didn't get all records") from None

@@ -46,6 +46,8 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
     if not appended or not context.node.durable:
         return None if request.acks == 0 else response
 
+    acks = request.acks  # Without the request, which holds the frame: it isn't needed while the disk is waited for.
+
     async def durable() -> produce_response.ProduceResponse | None:
         try:
             await context.node.flusher.flush(appended)
@@ -53,7 +55,7 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
             for topic in response.responses:
                 for partition in topic.partition_responses:
                     _refuse(context, partition, error)
-        if request.acks == 0:  # Flushed all the same: what isn't durable is shown to nobody.
+        if acks == 0:  # Flushed all the same: what isn't durable is shown to nobody.
             _hang_up_if_refused(response)
             return None
         return response
