@@ -49,6 +49,7 @@ class Agent:
     sinks: list[Any]
     concurrency: int = 1
     policy: Policy = field(default_factory=Stop)
+    stalled_after_ms: int = 10_000
     reading: Reading = field(default_factory=Reading)
     node: AgentNode | None = None
 

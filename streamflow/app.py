@@ -222,6 +222,7 @@ class App:
         concurrency: int = 1,
         on_error: Policy | str | None = None,
         name: str | None = None,
+        stalled_after: Duration = "10s",
     ) -> Callable[[AgentFn], AgentFn]:
         """Decorates an async function that loops over a stream.
 
@@ -231,12 +232,14 @@ class App:
             on_error: for an event the body raises on, or a record that can't be decoded: 'stop' (default),
                 `sf.skip(…)` or `sf.retry(…)`.
             name: of the agent and its group (`APP.NAME`); by default the function's.
+            stalled_after: code that works on one event for longer is told of in a warning, again and again.
 
-        Raises: ConfigError for a concurrency below 1 or an unknown policy.
+        Raises: ConfigError for a concurrency below 1, an unknown policy, or a `stalled_after` that isn't above zero.
         """
         if concurrency < 1:
             raise ConfigError(f"concurrency={concurrency}; an agent needs 1 or more runs")
         policy = policy_of(on_error)
+        stalled_after_ms = duration_ms(stalled_after, what="stalled_after", allow_zero=False)
         sinks = sink if isinstance(sink, list) else [] if sink is None else [sink]
 
         def declare(fn: AgentFn) -> AgentFn:
@@ -245,7 +248,7 @@ class App:
                 stream = stream_of(self, source.decl, name=label, policy=policy)
             else:
                 stream = source
-            self.agents.append(Agent(label, fn, stream, sinks, concurrency, policy))
+            self.agents.append(Agent(label, fn, stream, sinks, concurrency, policy, stalled_after_ms))
             return fn
 
         return declare

@@ -49,6 +49,8 @@ def line(figures: Figures, rate: float) -> Text:
         parts += [(f"   {figures.late:,}", "bold yellow"), (" late", "")]
     if figures.set_aside:
         parts += [(f"   {figures.set_aside:,}", "bold red"), (" set aside", "")]
+    if figures.stalled:
+        parts += [(f"   stalled: {figures.stalled}", "bold red")]
     return Text.assemble(*parts)
 
 

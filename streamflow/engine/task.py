@@ -243,7 +243,7 @@ class Task:
 
     def original(self, offset: int) -> Event:
         """The record an event came from, as it was read: the bytes, and where it stood."""
-        for source, raw in reversed(self._raws):
+        for source, raw in tuple(self._raws)[::-1]:  # a copy: who watches asks from another thread
             at = bisect_left(raw.offsets, offset)
             if at < len(raw) and raw.offsets[at] == offset:
                 headers = raw.headers[at] if raw.headers is not None else ()

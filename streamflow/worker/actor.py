@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import anyio
@@ -57,6 +58,7 @@ class Actor:
         self._failure: Failure | None = None
         self._ending = False
         self._ended = anyio.Event()
+        self._running: Any = None
 
     def start(self, group: TaskGroup) -> None:
         group.start_soon(self._run, name=f"agent {self.agent.name}")
@@ -76,8 +78,10 @@ class Actor:
     async def end(self) -> Failure | None:
         """Ends the loop: the body runs on behind it, and may yield once more."""
         self._ending, self._failure = True, None
+        self.busy_since = anyio.current_time()
         self._given.set()
         await self._ended.wait()
+        self.busy_since = None
         return self._failure
 
     def collect(self) -> list[Emitted]:
@@ -97,6 +101,26 @@ class Actor:
         if within_ms is None or self.held_offset is None:
             return None
         return self._held_since + within_ms / 1000
+
+    # Who watches, perhaps from another thread
+
+    @property
+    def in_hand(self) -> tuple[float, int | None] | None:
+        """Since when the body has had its batch, and the first offset it holds of it; None while it waits for more.
+        It changes with every event."""
+        since = self.busy_since
+        if since is None:
+            return None
+        incoming, hand = self._incoming, self.hand
+        batch, first = (incoming, 0) if incoming is not None else (hand.batch, hand.first)
+        return since, batch.offsets[first] if first < len(batch) and not self._ending else None
+
+    @property
+    def line(self) -> str | None:
+        """Where the body stands, as FILE:LINE."""
+        body = self._running
+        frame = getattr(body, "ag_frame", None) or getattr(body, "cr_frame", None)
+        return None if frame is None else f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
 
     # The body's side
 
@@ -118,7 +142,7 @@ class Actor:
         self._done.set()
 
     async def _body(self) -> None:
-        body = self.agent.fn(Bound(self, self.agent.reading))
+        body = self._running = self.agent.fn(Bound(self, self.agent.reading))
         if inspect.isawaitable(body):
             await body
             return

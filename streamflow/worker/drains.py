@@ -21,6 +21,7 @@ from streamflow.event import Batch, TopicPartition
 from streamflow.sinks.base import Sink, SinkBatch
 from streamflow.topology import TopicDecl
 from streamflow.transport.base import EARLIEST, LATEST, Committed, Reader, Transport
+from streamflow.worker.stall import Held, Place
 
 log = structlog.get_logger("streamflow.worker")
 
@@ -30,6 +31,8 @@ ROWS_MAX = 20_000
 ATTEMPTS = 5
 """Writes of the same rows before the worker stops; the pauses between them double from `BACKOFF_SECONDS`."""
 BACKOFF_SECONDS = 0.2
+STALLED_SECONDS = 10.0
+"""A call of the sink's that takes longer is told of."""
 
 
 class Drain:
@@ -44,6 +47,8 @@ class Drain:
         self._partitions = [TopicPartition(outbox.name, p) for p in range(partitions)]
         self._reader: Reader | None = None
         self._writing = False
+        self._calls = 0
+        self._at: Place | None = None
 
     async def open(self) -> None:
         """Connects the sink and goes where it stopped.
@@ -118,9 +123,11 @@ class Drain:
         return batch
 
     async def _write(self, batches: list[SinkBatch]) -> None:
+        first = batches[0]
+        offset = first.batch.offsets[0] if len(first.batch) else first.next_offset
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._call(lambda: self.sink.write(batches))
+                await self._call(lambda: self.sink.write(batches), first.partition.partition, offset)
                 return
             except ConfigError:
                 raise
@@ -139,9 +146,19 @@ class Drain:
         self.sink.close()
         self.sink.open(self._outbox.value_type)
 
-    async def _call(self, fn: Callable[[], T]) -> T:
-        # A thread isn't cancelled: a write that has begun is finished before this returns.
-        return await anyio.to_thread.run_sync(fn)
+    async def _call(self, fn: Callable[[], T], partition: int = 0, offset: int | None = None) -> T:
+        self._calls += 1
+        self._at = Place(f"sink '{self.sink.name}'", self._outbox.name, partition, offset)
+        try:
+            # A thread isn't cancelled: a write that has begun is finished before this returns.
+            return await anyio.to_thread.run_sync(fn)
+        finally:
+            self._at = None
+
+    def held(self) -> list[Held]:
+        """The call that the sink hasn't returned from, for who watches from another thread."""
+        at = self._at
+        return [] if at is None else [Held(("sink", self.sink.name), self._calls, STALLED_SECONDS, lambda: at)]
 
     async def quiet(self) -> bool:
         """Every committed row is written."""

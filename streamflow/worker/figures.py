@@ -10,7 +10,7 @@ class Figures:
     """`records_out` counts what was written anywhere; `alerts` what of it left the app, to topics that aren't its
     own and to sinks. `lag` counts records not fetched or not dealt with; `watermark_ms` is the slowest task's, None
     before any event; `late` counts records too late for their windows, `set_aside` dead letters, `rows` what sinks
-    stored."""
+    stored. `stalled` says which code has been at one event for too long, None when none has."""
 
     events_in: int
     records_out: int
@@ -21,3 +21,4 @@ class Figures:
     set_aside: int
     rows: int
     commits: int
+    stalled: str | None = None

@@ -33,6 +33,7 @@ from streamflow.worker.gate import Gate
 from streamflow.worker.outputs import Outputs
 from streamflow.worker.poller import Poller
 from streamflow.worker.runner import Runner
+from streamflow.worker.stall import Held, Watch
 from streamflow.worker.tasks import (
     Assembly,
     assemble,
@@ -112,7 +113,7 @@ class Worker:
         self._committed: dict[str, dict[TopicPartition, tuple[int, str]]] = {}
         self._assembly: Assembly | None = None
         self._sender: Sender | None = None
-        self._cancelled = False
+        self._watch = Watch(self._held)
 
     # Runtime, for the app's own objects
 
@@ -139,12 +140,13 @@ class Worker:
         Raises: StreamflowError saying what stopped the worker.
         """
         try:
-            async with self._opened() as (transport, writer), anyio.create_task_group() as group:
-                if signals:
-                    group.start_soon(self._listen, group)
-                await self._start(transport, writer, group)
-                await self._stop.wait()
-                await self._finish(group)
+            with self._watch:
+                async with self._opened() as (transport, writer), anyio.create_task_group() as group:
+                    if signals:
+                        group.start_soon(self._listen, group)
+                    await self._start(transport, writer, group)
+                    await self._stop.wait()
+                    await self._finish(group)
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
 
@@ -263,9 +265,13 @@ class Worker:
         group.cancel_scope.cancel()
 
     def waiting(self) -> str:
-        """Which agents are busy, and for how long."""
-        found = [w for r in self._runners if (w := r.waiting())]
-        return "; ".join(found) or "its log"
+        """Which agents and sinks are busy, and where their code stands."""
+        return "; ".join(str(held.place()) for held in self._held()) or "its log"
+
+    def _held(self) -> list[Held]:
+        return [held for runner in self._runners for held in runner.held()] + [
+            held for drain in self._drains for held in drain.held()
+        ]
 
     async def _listen(self, group: TaskGroup) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
@@ -365,6 +371,7 @@ class Worker:
         tasks = [r.task for r in self._runners]
         reached = [t.watermark_ms for t in tasks if -TIMESTAMP_MS_MAX < t.watermark_ms < TIMESTAMP_MS_MAX]
         waiting = sum(i.buffered for t in tasks for i in t.inputs.values())
+        stalled = self._watch.longest
         lag = sum(p.lag for p in self._pollers)
         return Figures(
             events_in=sum(t.events_in for t in tasks if not t.piece.sources[0].topic.internal),
@@ -376,6 +383,7 @@ class Worker:
             set_aside=sum(r.letters_out for r in self._runners),
             rows=sum(d.rows for d in self._drains),
             commits=self.commits,
+            stalled=None if stalled is None else str(stalled),
         )
 
 

@@ -7,6 +7,7 @@ is committed between events and a fast one pays for a commit once in thousands.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import groupby
 
 import anyio
@@ -26,6 +27,7 @@ from streamflow.topology import AgentNode, SourceNode, TopicDecl
 from streamflow.worker.actor import Actor, Failure
 from streamflow.worker.gate import Gate
 from streamflow.worker.outputs import HELD_MAX, Outputs
+from streamflow.worker.stall import Held, Place
 
 log = structlog.get_logger("streamflow.worker")
 
@@ -183,14 +185,21 @@ class Runner:
         """The first event an agent waits with; None when all that was taken is dealt with."""
         return min((o for a in self._all() if (o := a.held_offset) is not None), default=None)
 
-    def waiting(self) -> str | None:
-        """Which agent is on an event, and for how long; None when none is."""
-        for node, actors in self._actors.items():
-            for actor in actors:
-                if actor.busy_since is not None:
-                    seconds = anyio.current_time() - actor.busy_since
-                    return f"agent '{node.agent.name}' on partition {self.task.partition} for {seconds:.0f} s"
-        return None
+    def held(self) -> list[Held]:
+        """What its agents hold, for who watches from another thread."""
+        found = []
+        for node, actors in tuple(self._actors.items()):
+            for number, actor in enumerate(actors):
+                in_hand = actor.in_hand
+                if in_hand is not None:
+                    run = (self.task.piece.name, node.agent.name, self.task.partition, number)
+                    place = partial(self._place, node, actor, in_hand[1])
+                    found.append(Held(run, in_hand, node.agent.stalled_after_ms / 1000, place))
+        return found
+
+    def _place(self, node: AgentNode, actor: Actor, offset: int | None) -> Place:
+        topic = self.task.piece.sources[0].topic.name if offset is None else self.task.original(offset).topic
+        return Place(f"agent '{node.agent.name}'", topic, self.task.partition, offset, actor.line)
 
     @property
     def quiet(self) -> bool:

@@ -288,6 +288,22 @@ def test_a_worker_that_stops_during_a_write_waits_for_its_end_and_adds_nothing_a
     assert sink.values == [1, 2]
 
 
+def test_a_call_that_the_sink_does_not_return_from_is_shown_to_who_watches() -> None:
+    sink = Rows()
+    places = []
+
+    async def main() -> None:
+        async with outbox(1, 2) as transport:
+            drain = drain_of(sink, transport)
+            assert drain.held() == []
+            sink.stored = lambda: places.extend(str(held.place()) for held in drain.held())
+            await drained(drain)
+            assert drain.held() == []
+
+    anyio.run(main)
+    assert places == [f"sink 'rows' on {FIRST} offset 0"]
+
+
 def test_a_worker_that_stops_between_two_attempts_does_not_wait_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamflow.worker.drains.BACKOFF_SECONDS", 3600)
     sink = Rows()
