@@ -71,23 +71,31 @@ class Hand:
     """What the events in hand may touch: the tables of their partition, and sends that become part of their commit.
 
     The events in hand are `batch[first:index + 1]`: one, but for lists. `journal` holds what they changed in
-    tables, so that a failure leaves no trace. `edits` is the same journal where the agent goes on after a failure,
-    else None: what is looked at and may be edited in place is copied for it.
+    tables, so that a failure leaves no trace.
+
+    `check` is given where the agent goes on after a failure. It raises for what can't be written while the event is
+    still in hand; without it, that is found when all is written, and stops the worker. `edits` is then the same
+    journal, else None: what is looked at and may be edited in place is copied for it.
     """
 
-    __slots__ = ("batch", "edits", "emitted", "first", "index", "journal", "stores")
+    __slots__ = ("batch", "check", "edits", "emitted", "first", "index", "journal", "stores")
 
-    def __init__(self, stores: Mapping[str, MemoryStore], *, goes_on: bool = False) -> None:
+    def __init__(self, stores: Mapping[str, MemoryStore], *, check: Callable[[Emitted], None] | None = None) -> None:
         self.stores = stores
+        self.check = check
         self.batch = Batch([], [], [], [])
         self.first = 0
         self.index = 0
         self.emitted: list[Emitted] = []
         self.journal: Journal = []
-        self.edits = self.journal if goes_on else None
+        self.edits = self.journal if check is not None else None
 
     def emit(self, topic: TopicDecl | None, key: Any, value: Any, timestamp: int, headers: Headers = ()) -> None:
-        self.emitted.append(Emitted(self.index, topic, key, value, timestamp, headers))
+        offset = self.batch.offsets[self.index] if len(self.batch) else -1
+        made = Emitted(self.index, offset, topic, key, value, timestamp, headers)
+        if self.check is not None:
+            self.check(made)
+        self.emitted.append(made)
 
     def rollback(self) -> None:
         """Undoes what the events in hand changed and sent."""
@@ -99,9 +107,10 @@ class Hand:
 
 
 class Emitted(NamedTuple):
-    """A `send` or a `yield` (topic None) of the event `at` that index of the batch."""
+    """A `send` or a `yield` (topic None) of the event `at` that index of the batch, with its offset (-1 before any)."""
 
     at: int
+    offset: int
     topic: TopicDecl | None
     key: Any
     value: Any

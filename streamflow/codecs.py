@@ -154,6 +154,32 @@ class _AnyKey:
         return _decode_each(self, column)
 
 
+class _JsonKey:
+    """JSON of one type, of which only what can be a key: a list can't."""
+
+    def __init__(self, key_type: Any) -> None:
+        self._values = value_codec("json", key_type)
+
+    def encode(self, value: Any) -> bytes | None:
+        return self._values.encode(value)
+
+    def decode(self, data: bytes | None) -> Any:
+        key = self._values.decode(data)
+        try:
+            hash(key)
+        except TypeError as error:
+            raise DecodeError(f"{key!r} can't be a key: {error}; declare a key_type of tuples") from error
+        return key
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        keys = self._values.decode_many(column)
+        try:
+            frozenset(keys)
+        except TypeError:
+            return _decode_each(self, column)  # says which
+        return keys
+
+
 def _decode_each(codec: Codec, column: Sequence[bytes | None]) -> list[Any]:
     values: list[Any] = []
     try:
@@ -195,7 +221,7 @@ def key_codec(key_type: Any) -> Codec:
         return _Text()
     if key_type is bytes:
         return _Raw()
-    return value_codec("json", key_type)
+    return _JsonKey(key_type)
 
 
 _encode_plain = msgspec.json.Encoder().encode

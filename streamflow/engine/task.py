@@ -30,7 +30,7 @@ from streamflow.engine.events import (
 )
 from streamflow.engine.inputs import Input, choose
 from streamflow.engine.policies import Policy, Skip, final
-from streamflow.errors import AgentError
+from streamflow.errors import AgentError, EncodeError
 from streamflow.event import TIMESTAMP_MS_MAX, Batch, Event, TopicPartition
 from streamflow.operators.base import Change, Operator, OperatorFailed
 from streamflow.operators.regroup import WATERMARK_HEADER, Mark, encode_watermark
@@ -76,12 +76,15 @@ class Outlet:
         cache = self._cache
         encoded: list[bytes | None] = []
         partitions: list[int] = []
-        for key in keys:
-            hit = cache.get(key)
-            if hit is None:
-                hit = self._place(key)
-            encoded.append(hit[0])
-            partitions.append(hit[1])
+        try:
+            for key in keys:
+                hit = cache.get(key)
+                if hit is None:
+                    hit = self._place(key)
+                encoded.append(hit[0])
+                partitions.append(hit[1])
+        except TypeError as error:
+            raise EncodeError(f"{key!r} can't be a key: {error}; use str, int, float, bytes or tuples") from error
         encode = topic.value.encode
         values = [encode(v) for v in batch.values]
         records = Batch(encoded, values, timestamps, range(len(values)), batch.headers)
@@ -218,12 +221,19 @@ class Task:
             except DecodeFailed as failure:
                 raw = self._refuse(raw, failure.index, failure)
                 del values[failure.index]
-        timestamps = raw.timestamps
-        if topic.timestamp_of is not None:
-            timestamps = [
-                topic.timestamp_of(v) if v is not None else t for v, t in zip(values, timestamps, strict=True)
-            ]
-        return Batch(keys, values, timestamps, raw.offsets, raw.headers)
+        timestamp_of = topic.timestamp_of
+        while timestamp_of is not None:
+            timestamps: list[int] = []
+            try:  # a list extended by a generator keeps what came before the failure: its length is the failing index
+                timestamps.extend(
+                    t if v is None else timestamp_of(v) for v, t in zip(values, raw.timestamps, strict=True)
+                )
+                return Batch(keys, values, timestamps, raw.offsets, raw.headers)
+            except Exception as error:
+                at = len(timestamps)
+                raw = self._refuse(raw, at, error)
+                del values[at], keys[at]
+        return Batch(keys, values, raw.timestamps, raw.offsets, raw.headers)
 
     def _refuse(self, batch: Batch, index: int, failure: Exception) -> Batch:
         """Lets the policy decide on one event; the batch without it, if it doesn't stop.
@@ -232,11 +242,16 @@ class Task:
         """
         cause = failure.__cause__ if isinstance(failure, OperatorFailed | DecodeFailed) else failure
         error = cause if isinstance(cause, Exception) else failure
-        event = self.original(batch.offsets[index])
+        offset = batch.offsets[index]
+        event = self.original(offset)
+        where = f"{event.topic}-{event.partition} offset {offset}"
+        if offset < 0:  # a window's row, which no record is: what can be told of it is how it looks
+            event = event._replace(value=repr(batch.values[index]).encode(), timestamp=batch.timestamps[index])
+            where = f"a window's row of key {batch.keys[index]!r} on partition {event.partition}"
         if not isinstance(self._policy, Skip):
             raise AgentError(
-                f"'{self.piece.name}' stopped at {event.topic}-{event.partition} offset {event.offset}: {error}; "
-                "mend the app or the record and start again, or pass on_error=sf.skip() to set such records aside"
+                f"'{self.piece.name}' stopped at {where}: {type(error).__name__}: {error}; mend the app or the record "
+                "and start again, or pass on_error=sf.skip() to set such records aside"
             ) from error
         self._effects.append(Refused(event, error))
         return batch.select([n != index for n in range(len(batch))])
@@ -269,7 +284,33 @@ class Task:
             elif isinstance(child, AgentNode):
                 self._effects.append(Deliver(child, batch))
             else:
-                self._effects.append(self._outlets[child].encode(batch))
+                self._write(self._outlets[child], batch)
+
+    def _write(self, outlet: Outlet, batch: Batch) -> None:
+        try:
+            produce = outlet.encode(batch)
+        except Exception:
+            batch = self._without_refused(outlet, batch)
+            if not len(batch):
+                return
+            produce = outlet.encode(batch)
+        self._effects.append(produce)
+
+    def _without_refused(self, outlet: Outlet, batch: Batch) -> Batch:
+        """The batch without what the outlet can't write, each of which is the policy's to decide on."""
+        at = 0
+        while at < len(batch):
+            try:
+                outlet.encode(batch.slice(at, at + 1))
+                at += 1
+            except Exception as error:
+                batch = self._refuse(batch, at, error)
+        return batch
+
+    def check(self, agent: AgentNode, batch: Batch) -> None:
+        """Raises what keeps the agent's values from being written, and writes nothing."""
+        for child in agent.children:
+            self._outlets[child].encode(batch)
 
     def _operate(self, node: OperatorNode, batch: Batch, side: int) -> Batch | None:
         operator = self._operators[node]

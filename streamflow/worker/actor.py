@@ -8,10 +8,11 @@ becomes of those events is the runner's business.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from anyio.abc import TaskGroup
@@ -30,6 +31,11 @@ class Failure:
     in_hand: Batch
     rest: Batch | None
 
+    @property
+    def offset(self) -> int | None:
+        """Of the first event in hand; None when there was none."""
+        return self.in_hand.offsets[0] if len(self.in_hand) else None
+
 
 class _StreamEnded(Exception):
     """The worker is stopping: no batch will come any more."""
@@ -42,11 +48,11 @@ class Actor:
         stores: Mapping[str, MemoryStore],
         describe: Callable[[Batch, int], Event],
         *,
-        goes_on: bool,
+        check: Callable[[Emitted], None] | None,
     ) -> None:
-        """`goes_on` says that the agent outlives a failure, by its policy."""
+        """`check` is given where the agent outlives a failure, by its policy: see `Hand`."""
         self.agent = agent
-        self.hand = Hand(stores, goes_on=goes_on)
+        self.hand = Hand(stores, check=check)
         self.busy_since: float | None = None
         self._describe = describe
         self._incoming: Batch | None = None
@@ -147,12 +153,13 @@ class Actor:
             await body
             return
         hand = self.hand
-        async for value in body:
-            batch, index = hand.batch, hand.index
-            if len(batch):
-                hand.emit(None, batch.keys[index], value, batch.timestamps[index])
-            else:
-                hand.emit(None, None, value, 0)
+        async with aclosing(cast(AsyncGenerator[Any, None], body)) as values:
+            async for value in values:
+                batch, index = hand.batch, hand.index
+                if len(batch):
+                    hand.emit(None, batch.keys[index], value, batch.timestamps[index])
+                else:
+                    hand.emit(None, None, value, 0)
 
     def _failed(self, error: Exception) -> None:
         hand, batch = self.hand, self.hand.batch

@@ -86,8 +86,8 @@ class Runner:
     def start_agents(self, group: TaskGroup) -> None:
         for node in self.task.piece.agents:
             agent: Agent = node.agent
-            goes_on = not isinstance(self._policy, Stop)
-            actors = [Actor(agent, self._stores, self._describe, goes_on=goes_on) for _ in range(agent.concurrency)]
+            check = None if isinstance(self._policy, Stop) else partial(self._check, node)
+            actors = [Actor(agent, self._stores, self._describe, check=check) for _ in range(agent.concurrency)]
             self._actors[node] = actors
             for actor in actors:
                 actor.start(group)
@@ -170,7 +170,7 @@ class Runner:
                     failure = await actor.end()
                     await self._emit(node, actor.collect())
                     if failure is not None:
-                        raise self._stopped(node, failure)
+                        raise self._stopped(node, failure.offset, failure.error)
         self._changed()
 
     async def hand_over(self) -> None:
@@ -267,18 +267,18 @@ class Runner:
                 await anyio.sleep(delay_ms / 1000)
                 return failure.in_hand if failure.rest is None else Batch.concat([failure.in_hand, failure.rest])
         if not isinstance(final(self._policy), Skip):
-            raise self._stopped(node, failure) from failure.error
+            raise self._stopped(node, failure.offset, failure.error) from failure.error
         for offset in failure.in_hand.offsets:
             self._set_aside(self.task.original(offset), failure.error)
         return failure.rest
 
-    def _stopped(self, node: AgentNode, failure: Failure) -> AgentError:
+    def _stopped(self, node: AgentNode, offset: int | None, error: Exception) -> AgentError:
         where = "at its end"
-        if len(failure.in_hand):
-            event = self.task.original(failure.in_hand.offsets[0])
+        if offset is not None:
+            event = self.task.original(offset)
             where = f"at {event.topic}-{event.partition} offset {event.offset}"
         return AgentError(
-            f"agent '{node.agent.name}' stopped {where}: {type(failure.error).__name__}: {failure.error}; "
+            f"agent '{node.agent.name}' stopped {where}: {type(error).__name__}: {error}; "
             "the event isn't committed and is read again at the next start"
         )
 
@@ -290,13 +290,33 @@ class Runner:
                 [e.key for e in sent],
                 [e.value for e in sent],
                 [e.timestamp for e in sent],
-                range(len(sent)),
+                [e.offset for e in sent],
                 headers,
             )
             if topic is None:
                 await self._perform(self.task.step(Yielded(node, batch), self._now_ms()))
             else:
-                self._produce(self._outlet(topic).encode(batch, as_is=True))
+                self._produce(self._sent(node, self._outlet(topic), batch))
+
+    def _sent(self, node: AgentNode, outlet: Outlet, batch: Batch) -> Produce:
+        """Raises: AgentError naming the event that sent what can't be written."""
+        try:
+            return outlet.encode(batch, as_is=True)
+        except Exception:
+            for at, offset in enumerate(batch.offsets):
+                try:
+                    outlet.encode(batch.slice(at, at + 1), as_is=True)
+                except Exception as error:
+                    raise self._stopped(node, offset, error) from error
+            raise
+
+    def _check(self, node: AgentNode, made: Emitted) -> None:
+        """Raises: EncodeError, or what a topic's own functions raise, for what can't be written."""
+        batch = Batch([made.key], [made.value], [made.timestamp], [made.offset])
+        if made.topic is None:
+            self.task.check(node, batch)
+        else:
+            self._outlet(made.topic).encode(batch, as_is=True)
 
     def _outlet(self, topic: TopicDecl) -> Outlet:
         outlet = self._outlets.get(topic.name)
