@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streamflow.agent import Agent, AgentFn, probe
-from streamflow.codecs import key_codec, value_codec
+from streamflow.codecs import key_codec, table_codec, value_codec
 from streamflow.engine.policies import Policy, Retry, Skip, Stop, final, policy_of
-from streamflow.errors import AppError, ConfigError
+from streamflow.errors import AppError, ConfigError, EncodeError
 from streamflow.event import Headers
 from streamflow.schedule import Crontab, Duration, duration_ms
 from streamflow.stream import Stream, field_reader, stream_of
@@ -194,10 +194,11 @@ class App:
 
         Args:
             default: makes the value of a key that isn't there, as in `defaultdict`.
-            value: type of the values; by default what `default` makes, or the source's type.
+            value: type of the values, where they are more than plain ones: a `Record`, `list[Order]`, …; by default
+                what `default` makes, or the source's type.
             source: a topic the table mirrors, for `stream.join`; agents don't write to such a table.
 
-        Raises: ConfigError when the name is taken.
+        Raises: ConfigError when the name is taken, or values of the type can't be kept.
         """
         if name in self.tables:
             raise ConfigError(f"table '{name}' is declared twice; share the object app.table returned")
@@ -205,6 +206,7 @@ class App:
             value = source.decl.value_type
         elif value is None:
             value = _type_of_default(default)
+        _check_kept(name, value, default)
         table = Table(self, name, default, value)
         if source is not None:
             table.source = SourceNode(name=self.topology.name(f"{name}-source"), topic=source.decl)
@@ -410,9 +412,19 @@ def _label(fn: Any) -> str:
     return str(getattr(fn, "__name__", "function"))
 
 
+def _check_kept(table: str, value_type: Any, default: Callable[[], Any] | None) -> None:
+    codec = table_codec(value_type)
+    if default is not None:
+        try:
+            codec.encode(default())
+        except EncodeError as error:
+            raise ConfigError(f"table '{table}' can't keep what its default makes: {error}") from error
+
+
 def _type_of_default(default: Callable[[], Any] | None) -> Any:
     if default is None:
         return Any
     if isinstance(default, type):
         return default
-    return type(default())
+    made = default()
+    return Any if made is None else type(made)

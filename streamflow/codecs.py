@@ -318,6 +318,61 @@ def unpack(data: bytes) -> Any:
     return _unpack(data)
 
 
+NIL = b"\xc0"
+"""None as MessagePack has it: a table's value. No bytes at all are a deletion."""
+
+_EXACT = frozenset({object, dict, list, *_PLAIN, *_TEXTS, *_GROUPS})
+
+
+class _TableValues:
+    """Values of a table. What is written can be read back, or is refused: state must never be lost at a restart."""
+
+    def __init__(self, value_type: Any) -> None:
+        self._typed = value_codec("msgpack", value_type)
+        self._exact = value_type is Any or value_type in _EXACT
+        self._checked = _checkable(value_type)
+
+    def encode(self, value: Any) -> bytes:
+        if value is None:
+            return NIL
+        if not self._exact:
+            data = self._typed.encode(value)
+            try:
+                self._typed.decode(data)
+            except DecodeError as error:
+                raise EncodeError(f"{value!r} could not be read back: {error}") from error
+            assert data is not None, "only None is nothing"
+            return data
+        if self._checked is not None and not isinstance(value, self._checked):
+            raise EncodeError(f"{value!r} is a {type(value).__name__}, the table holds {_type_name(self._checked)}")
+        return pack(value)
+
+    def decode(self, data: bytes | None) -> Any:
+        if data == NIL:
+            return None
+        if not self._exact:
+            return self._typed.decode(data)
+        try:
+            value = unpack(data or b"")
+        except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise _refused(data or b"", self._checked or "a value", error) from error
+        return value if self._checked is None or isinstance(value, self._checked) else self._typed.decode(data)
+
+    def decode_many(self, column: Sequence[bytes | None]) -> list[Any]:
+        return _decode_each(self, column)
+
+
+def table_codec(value_type: Any) -> Codec:
+    """The codec of a table's values, None among them: each is read back as it was, type and all, or refused.
+
+    Raises: ConfigError for a type that can't be kept.
+    """
+    try:
+        return _TableValues(value_type)
+    except TypeError as error:
+        raise ConfigError(f"a table can't hold {_type_name(value_type)}: {error}") from error
+
+
 def _checkable(value_type: Any) -> type | tuple[type, ...] | None:
     """What isinstance can check of a type; None where it can't."""
     if not isinstance(value_type, type):

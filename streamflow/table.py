@@ -4,6 +4,10 @@ Inside an agent a table is the slice that belongs to the partition of the event 
 a dictionary access, and what changed is committed with the event's offset (to a compacted changelog topic). An edit
 inside a mutable value counts as a change. Outside agents (timers, tests, the command) a table is read-only and looks
 into every partition on this worker.
+
+Values come back after a restart as they were. They are None, str, int, float, bool, bytes, dates and times, Decimal,
+UUID, and tuples, lists, sets and dicts of these; of what else they are (a `Record`, a list of records) is declared.
+None is a value like others; `del table[key]` deletes.
 """
 
 from __future__ import annotations

@@ -83,10 +83,9 @@ class MemoryStore:
             yield key, self.get(key, None, journal)
 
     def changes(self) -> list[tuple[Any, Any]]:
-        """(key, value or None where deleted) of what changed since the last call, in the order it first did. A value
-        of None is a deletion to whoever restores from this."""
+        """(key, value, or MISSING where deleted) of what changed since the last call, in the order it first did."""
         changed, self._changed = self._changed, {}
-        return [(key, self._data.get(key)) for key in changed]
+        return [(key, self._data.get(key, MISSING)) for key in changed]
 
     def load(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         """State as it was committed."""

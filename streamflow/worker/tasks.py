@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamflow.app import App, Plan
-from streamflow.codecs import Codec, key_codec, value_codec
+from streamflow.codecs import Codec, key_codec, table_codec, value_codec
 from streamflow.engine.task import Task
-from streamflow.errors import AppError, DecodeError
+from streamflow.errors import AppError, DecodeError, EncodeError
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.errors import TopicExistsError
 from streamflow.operators.base import Change
-from streamflow.state.memory import MemoryStore
+from streamflow.state.memory import MISSING, MemoryStore
 from streamflow.topology import Piece, SourceNode, TopicDecl, assign_partitions
 from streamflow.transport.base import TopicSpec, Transport
 from streamflow.worker.feeds import feeds_topic
@@ -123,7 +123,7 @@ def _task(assembly: Assembly, piece: Piece, partition: int, upstream: dict[Sourc
 
 async def _restore_tables(app: App, assembly: Assembly, transport: Transport) -> None:
     for name, table in app.tables.items():
-        keys, values = key_codec("any"), value_codec("msgpack", table.value_type)
+        keys, values = key_codec("any"), table_codec(table.value_type)
         assembly.table_codecs[name] = (keys, values)
         topic = changelog(app, name).name
         for partition in range(assembly.counts[topic]):
@@ -174,10 +174,19 @@ def change_batch(changes: list[Change]) -> Batch:
 
 
 def table_changes(store: MemoryStore, codecs: tuple[Codec, Codec]) -> list[Change]:
-    """What changed in a table since the last call, as bytes."""
+    """What changed in a table since the last call, as bytes.
+
+    Raises: AppError for what couldn't be read back.
+    """
     keys, values = codecs
     found: list[Change] = []
     for key, value in store.changes():
-        encoded: Any = keys.encode(key)
-        found.append((encoded, None if value is None else values.encode(value)))
+        try:
+            encoded: Any = keys.encode(key)
+            found.append((encoded, None if value is MISSING else values.encode(value)))
+        except EncodeError as error:
+            raise AppError(
+                f"table '{store.name}' can't keep what it has for key {key!r}: {error}; declare the type with "
+                f"app.table('{store.name}', value=…), or keep plain values"
+            ) from error
     return found

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamflow.codecs import DecodeFailed, encode_key, key_codec, pack, unpack, value_codec
+from streamflow.codecs import DecodeFailed, encode_key, key_codec, pack, table_codec, unpack, value_codec
 from streamflow.errors import ConfigError, DecodeError, EncodeError
 
 
@@ -103,6 +103,28 @@ def test_an_enum_that_equals_its_value_is_kept_as_the_value_and_any_other_is_ref
 def test_state_that_would_come_back_as_something_else_is_refused(value) -> None:
     with pytest.raises(EncodeError, match="would not be read back"):
         pack(value)
+
+
+@given(kept)
+def test_a_tables_values_are_read_back_as_they_were_and_none_is_not_nothing(value) -> None:
+    codec = table_codec(Any)
+    data = codec.encode(value)
+    assert data is not None
+    assert shape(codec.decode(data)) == shape(value)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, (1, 2), Decimal("1.5"), date(2026, 1, 2), {"a": 1}, 1.5])
+def test_a_tables_values_are_read_as_other_writers_of_messagepack_put_them(value) -> None:
+    assert shape(table_codec(type(value)).decode(msgspec.msgpack.encode(value))) == shape(value)
+
+
+def test_a_tables_value_of_another_type_is_no_value_of_it() -> None:
+    with pytest.raises(DecodeError, match="isn't int"):
+        table_codec(int).decode(table_codec(str).encode("x"))
+    with pytest.raises(DecodeError):
+        table_codec(Any).decode(b"\xc1")
+    with pytest.raises(ConfigError, match="lambda"):
+        table_codec(lambda: 0)
 
 
 def test_state_with_an_unknown_tag_says_that_it_is_newer() -> None:

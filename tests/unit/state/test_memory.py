@@ -36,7 +36,7 @@ def test_changes_folded_over_time_are_the_state_edits_in_place_included(commands
 
     def commit():
         for key, value in store.changes():
-            if value is None:
+            if value is MISSING:
                 log.pop(key, None)
             else:
                 log[key] = list(value)
@@ -85,7 +85,7 @@ def test_what_the_event_in_hand_changed_is_put_back_and_nothing_else(commands) -
         assert dict(store.items()) == model
     state: dict[Any, Any] = {}
     for key, value in store.changes():
-        state |= {key: value} if value is not None else {}
+        state |= {key: value} if value is not MISSING else {}
     assert state == model
 
 
@@ -115,7 +115,7 @@ def test_changes_come_once_a_key_in_the_order_it_first_changed_with_the_value_it
     for key, value in (("b", 1), ("a", 2), ("b", 3), ("c", 4)):
         store.set(key, value)
     store.delete("c")
-    assert store.changes() == [("b", 3), ("a", 2), ("c", None)]
+    assert store.changes() == [("b", 3), ("a", 2), ("c", MISSING)]
 
 
 def test_a_value_set_twice_and_then_deleted_is_put_back_step_by_step() -> None:
