@@ -1,5 +1,5 @@
-"""The only place that touches the file system: every pread, pwrite, fsync, rename and unlink of the log is here; opening
-and closing is in `handles`.
+"""The only place that touches the file system: every pread, pwrite, fsync, rename and unlink of the log is here. (What
+opens and closes is `handles`.)
 
 Promises:
 
