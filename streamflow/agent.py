@@ -12,13 +12,15 @@ its first `async for`, to learn which operators it asks for: what stands before 
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
 from streamflow.engine.policies import Policy, Stop
-from streamflow.errors import AppError
+from streamflow.errors import AppError, StreamflowError
 from streamflow.event import Batch, Headers
 from streamflow.schedule import Duration, duration_ms
 from streamflow.state.memory import Journal, MemoryStore
@@ -137,19 +139,33 @@ async def probe(agent: Agent) -> Planned:
 
     Raises: AppError when it never reads its stream.
     """
-    body = agent.fn(agent.stream.in_agent())
     try:
+        body = agent.fn(agent.stream.in_agent())
         if inspect.isawaitable(body):
             await body
-        else:
+        elif isinstance(body, AsyncIterator):
             async for _ in body:
                 break
+        else:
+            raise AppError(f"agent '{agent.name}' isn't async; write 'async def {agent.name}(stream):'")
     except Planned as planned:
         return planned
+    except StreamflowError:
+        raise
+    except Exception as error:
+        raise AppError(
+            f"agent '{agent.name}' failed before its 'async for': {type(error).__name__}: {error}{_line(error)}"
+        ) from error
     raise AppError(
         f"agent '{agent.name}' doesn't read its stream; its body needs an 'async for event in stream:' that is "
         "reached before anything is yielded"
     )
+
+
+def _line(error: Exception) -> str:
+    """Where the body stood."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({PurePath(frames[1].filename).name} line {frames[1].lineno})" if len(frames) > 1 else ""
 
 
 def reading_of_take(count_max: int, within: Duration | None) -> Reading:

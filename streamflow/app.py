@@ -238,6 +238,8 @@ class App:
 
         Raises: ConfigError for a concurrency below 1, an unknown policy, or a `stalled_after` that isn't above zero.
         """
+        if not isinstance(source, Topic | Stream):
+            raise ConfigError(f"@app.agent was given {source!r}; give it what the agent reads: @app.agent(topic)")
         if concurrency < 1:
             raise ConfigError(f"concurrency={concurrency}; an agent needs 1 or more runs")
         policy = policy_of(on_error)

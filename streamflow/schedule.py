@@ -36,8 +36,10 @@ def duration_ms(value: Duration, *, what: str = "duration", allow_zero: bool = T
         if not parts or "".join(n + u for n, u in parts) != text:
             raise ConfigError(f"{what} {value!r} isn't a duration; write it as '250ms', '10s', '5m', '1h' or '7d'")
         ms = round(sum(float(n) * _UNITS_MS[u] for n, u in parts)) * (-1 if negative else 1)
-    else:
+    elif isinstance(value, int | float):
         ms = round(value * 1000)
+    else:
+        raise ConfigError(f"{what} {value!r} isn't a duration; write it as '250ms', '10s', '5m', '1h' or '7d'")
     if ms < 0:
         raise ConfigError(f"{what} {value!r} is negative; give a duration of zero or more")
     if ms == 0 and not allow_zero:
@@ -55,7 +57,7 @@ class Crontab:
     """
 
     def __init__(self, expression: str, timezone: str = "UTC") -> None:
-        if not croniter.is_valid(expression) or _BY_CHANCE.search(expression):
+        if not isinstance(expression, str) or not croniter.is_valid(expression) or _BY_CHANCE.search(expression):
             raise ConfigError(f"crontab {expression!r} isn't valid; five fields as in '*/15 9-17 * * mon-fri'")
         fields = croniter(expression).expressions
         if len(fields) > _FIELDS_MAX:

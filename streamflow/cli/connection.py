@@ -11,6 +11,7 @@ import anyio
 
 from streamflow.errors import ConfigError, UnknownTopicError
 from streamflow.event import TopicPartition
+from streamflow.log.node.embedded import parse_address
 from streamflow.transport import open_transport
 from streamflow.transport.base import EARLIEST, LATEST, TopicInfo, Transport
 
@@ -18,8 +19,14 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def opened(address: str) -> AsyncIterator[Transport]:
+async def opened(address: str, *, new: bool) -> AsyncIterator[Transport]:
     transport = open_transport(address)
+    if not new and address.startswith("log://"):
+        path, _ = parse_address(address)
+        if path is not None and not path.exists():
+            raise ConfigError(
+                f"there is no log at '{path}'; go to where the app runs, or name its log with --log log://PATH"
+            )
     await transport.open()
     try:
         yield transport
@@ -28,11 +35,11 @@ async def opened(address: str) -> AsyncIterator[Transport]:
             await transport.close()
 
 
-def with_log(address: str, work: Callable[[Transport], Awaitable[T]]) -> T:
-    """Runs `work` on the opened log. Raises: StreamflowError."""
+def with_log(address: str, work: Callable[[Transport], Awaitable[T]], *, new: bool = False) -> T:
+    """Runs `work` on the opened log. `new` makes a directory that isn't there. Raises: StreamflowError."""
 
     async def main() -> T:
-        async with opened(address) as transport:
+        async with opened(address, new=new) as transport:
             return await work(transport)
 
     return anyio.run(main)

@@ -37,6 +37,9 @@ def run(request: Request, address: str) -> None:
     if request.form not in FORMATS:
         raise ConfigError(f"--format {request.form!r} isn't known; use {', '.join(FORMATS)}")
 
+    if request.form == "table" and request.follow:
+        raise ConfigError("--format table is drawn at the end, which --follow never comes to; use json or raw")
+
     async def work(transport: Transport) -> None:
         info = await known_topic(transport, request.topic)
         if request.partition is not None and request.partition >= info.partitions:

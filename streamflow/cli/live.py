@@ -58,12 +58,17 @@ def line(figures: Figures, rate: float) -> Text:
 async def watched(worker: Worker) -> AsyncIterator[None]:
     """Shows the worker's figures while the body runs, and once more at its end."""
     console = Console(stderr=True)
+    stopped_by: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(_live if console.is_terminal else _logged, worker, console)
         try:
             yield
+        except Exception as error:  # the task group would wrap it
+            stopped_by = error
         finally:
             group.cancel_scope.cancel()
+    if stopped_by is not None:
+        raise stopped_by
 
 
 async def _live(worker: Worker, console: Console) -> None:

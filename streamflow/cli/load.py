@@ -12,18 +12,25 @@ from types import ModuleType
 from streamflow.app import App
 from streamflow.errors import AppError, StreamflowError
 
+PACKAGE = Path(__file__).parents[1]
+
 
 def load_app(target: str) -> App:
     """Raises: AppError for what can't be found, imported or told apart, with the user's own line where there is one."""
     place, _, name = target.partition(":")
-    if place.endswith(".py") or "/" in place:
-        module = _load_file(Path(place))
+    path = Path(place)
+    if path.is_dir() and not (path / "__init__.py").exists():
+        raise AppError(f"'{place}' is a directory; name the app's file in it, such as {path / 'app.py'}")
+    if place.endswith(".py") or "/" in place or path.is_file():
+        module = _load_file(path)
     else:
         module = _load_module(place)
     return _pick(module, name, target)
 
 
 def _load_file(path: Path) -> ModuleType:
+    if path.suffix != ".py" and path.is_file():
+        raise AppError(f"'{path}' isn't a Python file; name one, such as app.py, or module:app")
     if not path.is_file():
         raise AppError(f"there is no file '{path}'; name a Python file, or module:app")
     for folder in (str(Path.cwd()), str(path.resolve().parent)):
@@ -36,8 +43,6 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except StreamflowError:
-        raise
     except SyntaxError as error:
         raise _syntax(error) from error
     except Exception as error:
@@ -52,10 +57,8 @@ def _load_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and name.startswith(error.name):
-            raise AppError(f"there is no module '{name}'; name a file such as {name}.py, or module:app") from error
+            raise AppError(f"there is no module '{name}'; name a file such as app.py, or module:app") from error
         raise _failed(name, error) from error
-    except StreamflowError:
-        raise
     except SyntaxError as error:
         raise _syntax(error) from error
     except Exception as error:
@@ -70,10 +73,11 @@ def _syntax(error: SyntaxError) -> AppError:
 def _failed(where: str, error: Exception) -> AppError:
     """The last line of the user's own code, not of what it called."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "importlib" not in f.filename and "/streamflow/" not in f.filename]
+    own = [f for f in frames if "importlib" not in f.filename and not Path(f.filename).is_relative_to(PACKAGE)]
     at = f"{own[-1].filename} line {own[-1].lineno}: " if own else f"{where}: "
     line = f"\n    {own[-1].line}" if own and own[-1].line else ""
-    return AppError(f"{at}{type(error).__name__}: {error}{line}")
+    what = str(error) if isinstance(error, StreamflowError) else f"{type(error).__name__}: {error}"
+    return AppError(f"{at}{what}{line}")
 
 
 def _pick(module: ModuleType, name: str, target: str) -> App:

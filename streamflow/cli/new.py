@@ -72,9 +72,12 @@ def run(name: str) -> None:
     directory = Path(name)
     if directory.exists():
         raise ConfigError(f"'{name}' exists already; choose another name, or delete it first")
-    directory.mkdir()
-    for file, text in (("app.py", APP), ("test_app.py", TEST), ("README.md", README)):
-        (directory / file).write_text(text.replace("{name}", name))
+    try:
+        directory.mkdir()
+        for file, text in (("app.py", APP), ("test_app.py", TEST), ("README.md", README)):
+            (directory / file).write_text(text.replace("{name}", name))
+    except OSError as error:
+        raise ConfigError(f"can't make '{directory}' in {Path.cwd()}: {error.strerror}") from error
     print(f"made {name}/app.py, {name}/test_app.py and {name}/README.md. Next:")
     print(f"  cd {name}")
     print("  python -m pytest")

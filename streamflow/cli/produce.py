@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any, cast
 
 import msgspec
 from rich.console import Console
@@ -18,7 +18,9 @@ from streamflow.event import Batch, TopicPartition
 from streamflow.partitioner import partition_for
 from streamflow.transport.base import TopicSpec, Transport
 
-LINES_AT_ONCE = 1_000
+READ_BYTES = 1 << 18
+KEYLESS_IN_TURN = 1_000
+"""Records without a key that go to one partition before the next has its turn."""
 PROGRESS_SECONDS = 1.0
 
 
@@ -56,16 +58,28 @@ def shown(line: bytes) -> str:
     return repr(line[:80].decode("utf-8", "replace")) + ("…" if len(line) > 80 else "")
 
 
-def chunks(stream: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines without their ends, empty ones left out."""
-    numbered = ((n, line.rstrip(b"\r\n")) for n, line in enumerate(stream, 1))
-    filled = ((n, line) for n, line in numbered if line)
-    while chunk := list(islice(filled, LINES_AT_ONCE)):
-        yield chunk
+def chunks(stream: BufferedIOBase) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbered lines without their ends, empty ones left out: those that are there, without waiting for more."""
+    number, rest = 0, b""
+    while data := stream.read1(READ_BYTES):
+        *lines, rest = (rest + data).split(b"\n")
+        if filled := _filled(lines, number):
+            yield filled
+        number += len(lines)
+    if filled := _filled([rest], number):
+        yield filled
+
+
+def _filled(lines: list[bytes], before: int) -> list[tuple[int, bytes]]:
+    stripped = ((n, line.rstrip(b"\r")) for n, line in enumerate(lines, before + 1))
+    return [(n, line) for n, line in stripped if line]
 
 
 def run(topic: str, lines: Lines, address: str, *, create: int | None) -> None:
     console = Console(stderr=True)
+
+    if sys.stdin.isatty():
+        console.print("a line is a record; Ctrl-D ends", highlight=False)
 
     async def work(transport: Transport) -> dict[int, int]:
         if create is not None and topic not in await transport.topics():
@@ -75,11 +89,13 @@ def run(topic: str, lines: Lines, address: str, *, create: int | None) -> None:
         counts: dict[int, int] = {}
         told = time.monotonic()
         try:
-            for chunk in chunks(sys.stdin.buffer):
-                batches = spread([lines.read(line, n) for n, line in chunk], partitions, sum(counts.values()))
-                for partition, batch in batches.items():
+            for chunk in chunks(cast(BufferedIOBase, sys.stdin.buffer)):
+                records, refused = read_until_refused(lines, chunk)
+                for partition, batch in spread(records, partitions, sum(counts.values())).items():
                     await writer.append(TopicPartition(topic, partition), batch)
                     counts[partition] = counts.get(partition, 0) + len(batch)
+                if refused is not None:
+                    raise ConfigError(f"{refused}; the {sum(counts.values()):,} before it are written") from refused
                 if console.is_terminal and time.monotonic() - told >= PROGRESS_SECONDS:
                     told = time.monotonic()
                     console.print(f"{sum(counts.values()):,} records", end="\r", highlight=False)
@@ -87,18 +103,33 @@ def run(topic: str, lines: Lines, address: str, *, create: int | None) -> None:
             await writer.close()
         return counts
 
-    counts = with_log(address, work)
+    counts = with_log(address, work, new=create is not None)
+    total = sum(counts.values())
     where = ", ".join(f"{count:,} to partition {partition}" for partition, count in sorted(counts.items()))
     console.print(
-        f"{sum(counts.values()):,} records written to '{topic}'" + (f": {where}" if where else ""), highlight=False
+        f"{total:,} {'record' if total == 1 else 'records'} written to '{topic}'" + (f": {where}" if where else ""),
+        highlight=False,
     )
 
 
+def read_until_refused(
+    lines: Lines, chunk: list[tuple[int, bytes]]
+) -> tuple[list[tuple[bytes | None, bytes]], ConfigError | None]:
+    """The records before the first line that can't be one, and why it can't."""
+    records = []
+    for number, line in chunk:
+        try:
+            records.append(lines.read(line, number))
+        except ConfigError as error:
+            return records, error
+    return records, None
+
+
 def spread(records: Iterable[tuple[bytes | None, bytes]], partitions: int, before: int) -> dict[int, Batch]:
-    """Records by partition: equal keys together, keyless ones in turn by the chunk."""
+    """Records by partition: equal keys together, keyless ones in turn."""
     now = time.time_ns() // 1_000_000
     batches: dict[int, Batch] = {}
-    keyless = before // LINES_AT_ONCE % partitions
+    keyless = before // KEYLESS_IN_TURN % partitions
     for key, value in records:
         partition = keyless if key is None else partition_for(key, partitions)
         batch = batches.setdefault(partition, Batch([], [], [], range(0)))

@@ -24,7 +24,7 @@ def create(name: str, partitions: int, config: list[str], address: str) -> None:
     async def work(transport: Transport) -> None:
         await transport.create_topic(TopicSpec(name=name, partitions=partitions, config=settings))
 
-    with_log(address, work)
+    with_log(address, work, new=True)
     print(f"created '{name}' with {partitions} partitions")
 
 

@@ -8,6 +8,7 @@ import structlog
 from streamflow.cli.live import watched
 from streamflow.cli.load import load_app
 from streamflow.cli.logs import configure
+from streamflow.errors import AppError
 from streamflow.worker.run import Worker
 
 log = structlog.get_logger("streamflow.worker")
@@ -23,6 +24,9 @@ def run(target: str, address: str | None, *, until_end: bool) -> None:
 
 
 async def _run(worker: Worker) -> None:
+    app = worker.app
+    if not (await app.plan()).pieces and not (app.timers or app.tasks or app.sources):
+        raise AppError(f"app '{app.id}' has nothing to run: no agent, stream, timer, task or source")
     async with watched(worker):
         await worker.run(signals=True)
     figures = worker.figures()

@@ -28,7 +28,8 @@ def open_transport(url: str, *, now_ms: Callable[[], int] | None = None) -> Tran
         return EmbeddedTransport(url, now_ms=now_ms or _wall_clock_ms)
     if scheme == "kafka":
         raise ConfigError(f"'{url}': kafka:// isn't available yet; use one of: {', '.join(KNOWN)}")
-    raise ConfigError(f"'{url}' isn't the address of a log; use one of: {', '.join(KNOWN)}")
+    hint = "" if separator or not url else f"; for a directory write log://{url.removeprefix('log:')}"
+    raise ConfigError(f"'{url}' isn't the address of a log; use one of: {', '.join(KNOWN)}{hint}")
 
 
 def _wall_clock_ms() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -48,6 +49,9 @@ def _loop_ms() -> int:
 
 async def guarded(fn: Callable[[], Awaitable[None]], what: str) -> None:
     try:
-        await fn()
+        running = fn()
+        if not inspect.isawaitable(running):
+            raise TypeError("it isn't async; write 'async def'")
+        await running
     except Exception as error:
         raise AgentError(f"{what} failed: {type(error).__name__}: {error}") from error

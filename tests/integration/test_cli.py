@@ -68,8 +68,35 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     assert "unknown group 'g'" in run(tmp_path, "group", "describe", "g", code=1)
     assert "isn't JSON" in run(tmp_path, "produce", "events", "--key", "id", stdin="nope\n", code=1)
     (tmp_path / "file").write_text("")
-    assert "choose a directory" in run(tmp_path, "topic", "list", "--log", "log://file/inside", code=1)
+    assert "choose a directory" in run(tmp_path, "topic", "create", "x", "--log", "log://file/inside", code=1)
     assert "use one of: memory://, log://PATH" in run(tmp_path, "topic", "list", "--log", "carrier-pigeon://x", code=1)
+    assert "there is no log at 'elsewhere'" in run(tmp_path, "topic", "list", "--log", "log://elsewhere", code=1)
+    assert not (tmp_path / "elsewhere").exists()
+    (tmp_path / "app.py").write_text("import streamflow as sf\napp = sf.App('idle')\n")
+    assert "has nothing to run" in run(tmp_path, "worker", "app.py", code=1)
+    assert "has nothing to draw" in run(tmp_path, "graph", "app.py", code=1)
+    assert "never comes to" in run(tmp_path, "consume", "events", "--follow", "--format", "table", code=1)
+    assert "the 1 before it are written" in run(
+        tmp_path, "produce", "events", "--key-separator", ":", stdin="a:1\nb\n", code=1
+    )
+
+
+def test_what_stops_a_worker_is_one_line(tmp_path: Path) -> None:
+    app = "import streamflow as sf\napp = sf.App('shop')\norders = app.topic('orders')\n{}"
+    agent = "@app.agent(orders)\n{}def f(stream):\n    {}\n"
+    bodies = {
+        "isn't async": agent.format("", "pass"),
+        "'Stream' object is not iterable (app.py line 6)": agent.format("async ", "for order in stream: pass"),
+        "stopped at orders-0 offset 0: ZeroDivisionError": agent.format("async ", "async for order in stream: 1 / 0"),
+        "give it what the agent reads: @app.agent(topic)": "@app.agent\nasync def f(stream): pass\n",
+        "source 's' failed: OSError: gone": "@app.source\nasync def s(_):\n    raise OSError('gone')\n    yield\n",
+        "timer 't' failed: TypeError: it isn't async": "@app.timer('1ms')\ndef t(): pass\n",
+    }
+    run(tmp_path, "produce", "orders", "--create", "--partitions", "1", stdin="1\n")
+    for says, body in bodies.items():
+        (tmp_path / "app.py").write_text(app.format(body))
+        assert says in run(tmp_path, "worker", "app.py", code=1)
+    assert "isn't the address of a log" in run(tmp_path, "worker", "app.py", "--log", "carrier-pigeon://x", code=1)
 
 
 def test_a_worker_told_to_stop_commits_and_leaves(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ TESTED_WITH = {
     "integration/test_cli.py": {
         f"cli/{part}.py"
         for part in (
-            "connection", "consume", "graph", "group", "live", "logs", "main", "new", "topic", "worker",
+            "connection", "consume", "graph", "group", "logs", "main", "new", "topic", "worker",
         )
     },
 }  # fmt: skip

@@ -49,6 +49,9 @@ def test_an_error_while_importing_is_shown_with_the_users_own_line(tmp_path: Pat
     ("target", "says"),
     [
         ("nope.py", "no file 'nope.py'"),
+        (".", "'.' is a directory; name the app's file in it, such as app.py"),
+        (__file__.replace("test_load.py", ""), "is a directory"),
+        ("pyproject.toml", "isn't a Python file"),
         ("no_such_module", "no module 'no_such_module'"),
         ("json", "has no App; write:"),
     ],
@@ -56,3 +59,14 @@ def test_an_error_while_importing_is_shown_with_the_users_own_line(tmp_path: Pat
 def test_what_is_not_there_is_said_with_what_to_write(target: str, says: str) -> None:
     with pytest.raises(AppError, match=says):
         load_app(target)
+
+
+def test_what_streamflow_refuses_is_shown_with_the_users_own_line(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match=r"some_app\.py line 2: app id 'a b' can't prefix a topic.*\n    app = sf"):
+        load_app(write(tmp_path, 'import streamflow as sf\napp = sf.App("a b")\n'))
+
+
+def test_an_app_below_a_directory_of_our_name_is_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "streamflow").mkdir()
+    with pytest.raises(AppError, match=r"streamflow/some_app\.py line 1: ZeroDivisionError"):
+        load_app(write(tmp_path / "streamflow", "y = 1 / 0\n"))

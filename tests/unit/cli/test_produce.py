@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamflow.cli.consume import parsed, plain
-from streamflow.cli.produce import Lines, chunks, spread
+from streamflow.cli.produce import Lines, chunks, read_until_refused, spread
 from streamflow.errors import ConfigError
 from streamflow.partitioner import partition_for
 
@@ -41,7 +43,23 @@ def test_two_ways_to_find_a_key_are_one_too_many() -> None:
 
 
 def test_lines_keep_their_numbers_and_empty_ones_are_left_out() -> None:
-    assert list(chunks(io.BytesIO(b"a\r\n\nb\nc"))) == [[(1, b"a"), (3, b"b"), (4, b"c")]]
+    assert [line for chunk in chunks(io.BytesIO(b"a\r\n\nb\nc")) for line in chunk] == [(1, b"a"), (3, b"b"), (4, b"c")]
+
+
+@given(st.binary(max_size=60).map(lambda b: b.replace(b"x", b"\n")), st.integers(1, 7))
+def test_lines_are_the_same_however_they_arrive(data: bytes, size: int) -> None:
+    class Trickle(io.BytesIO):
+        def read1(self, _: int | None = -1, /) -> bytes:
+            return self.read(size)
+
+    expected = [(n, line.rstrip(b"\r")) for n, line in enumerate(data.split(b"\n"), 1)]
+    assert [line for chunk in chunks(Trickle(data)) for line in chunk] == [(n, line) for n, line in expected if line]
+
+
+def test_what_stands_before_a_line_that_is_refused_is_kept() -> None:
+    records, refused = read_until_refused(Lines(None, ":"), [(4, b"a:1"), (5, b"nothing"), (6, b"b:2")])
+    assert records == [(b"a", b"1")]
+    assert "line 5 has no ':'" in str(refused)
 
 
 def test_equal_keys_go_where_kafka_puts_them_and_keyless_lines_together() -> None:
