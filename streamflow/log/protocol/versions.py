@@ -55,7 +55,7 @@ _TABLE = (
     # compress, and stops compressing without a word (KAFKA-18659).
     Api(key=0, name="produce", lowest=3, highest=13, flexible=9, listed=0, bytes_max=PRODUCE_BYTES_MAX),
     Api(key=1, name="fetch", lowest=4, highest=18, flexible=12),
-    Api(key=2, name="list_offsets", lowest=1, highest=9, flexible=6),
+    Api(key=2, name="list_offsets", lowest=1, highest=11, flexible=6),
     Api(key=3, name="metadata", lowest=0, highest=13, flexible=9),
     Api(key=8, name="offset_commit", lowest=2, highest=10, flexible=8),
     Api(key=9, name="offset_fetch", lowest=1, highest=10, flexible=6),

@@ -509,12 +509,13 @@ def test_offsets_are_found_by_every_special_timestamp(wire: Wire, topic: str) ->
     assert listed(wire, topic, -3) == ("none", -1, -1), "of an empty partition"
     for stamp in (1000, 3000, 2000):
         produced(wire, topic, records(b"v", stamp=NOW_MS + stamp))
-    latest, earliest, maximum, local, tiered = -1, -2, -3, -4, -5
+    latest, earliest, maximum, local, tiered, to_tier = -1, -2, -3, -4, -5, -6
     assert listed(wire, topic, latest) == ("none", 3, -1)
     assert listed(wire, topic, earliest) == ("none", 0, -1)
     assert listed(wire, topic, maximum) == ("none", 1, NOW_MS + 3000)
     assert listed(wire, topic, local, version=8) == ("none", 0, -1)
     assert listed(wire, topic, tiered, version=9) == ("none", -1, -1)
+    assert listed(wire, topic, to_tier, version=11) == ("none", -1, -1)
     assert listed(wire, topic, 0) == ("none", 0, NOW_MS + 1000)
     assert listed(wire, topic, NOW_MS + 1500) == ("none", 1, NOW_MS + 3000)
     assert listed(wire, topic, NOW_MS + 3001) == ("none", -1, -1)
@@ -525,6 +526,7 @@ def test_special_timestamps_need_the_version_they_came_with(wire: Wire, topic: s
     assert listed(wire, topic, -3, version=6)[0] == "unsupported_version"
     assert listed(wire, topic, -4, version=7)[0] == "unsupported_version"
     assert listed(wire, topic, -5, version=8)[0] == "unsupported_version"
+    assert listed(wire, topic, -6, version=10)[0] == "unsupported_version"
 
 
 def test_the_end_of_an_epoch_is_told(wire: Wire, topic: str, name: Name) -> None:

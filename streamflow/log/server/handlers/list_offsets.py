@@ -1,7 +1,7 @@
-"""ListOffsets 1–9: offsets by time, and by the times that mean a place: earliest, latest, the newest record's.
+"""ListOffsets 1–11: offsets by time, and by the times that mean a place: earliest, latest, the newest record's.
 
-Nothing is tiered, so that the earliest local offset (-4) is the earliest, and the latest tiered one (-5) is none. The
-latest is the last stable offset for who reads committed records only.
+Nothing is tiered: the earliest local offset (-4) is the earliest, and the latest tiered one (-5) and the earliest that
+waits to be tiered (-6) are none. The latest is the last stable offset for who reads committed records only.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import list_offsets_request, list_offsets_response
 from streamflow.log.server.broker import Context
 
-LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
 READ_COMMITTED = 1
-SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9}
+SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, PENDING_UPLOAD: 11}
 """The version from which a time means a place."""
 
 Partition = list_offsets_response.ListOffsetsPartitionResponse
@@ -61,7 +61,7 @@ def _answer(
     answer.error_code = context.broker.stale_epoch(replica, wanted.current_leader_epoch)
     if answer.error_code != ErrorCode.none:
         return answer
-    if context.version < SINCE.get(wanted.timestamp, 0) or wanted.timestamp < LATEST_TIERED:
+    if context.version < SINCE.get(wanted.timestamp, 0) or wanted.timestamp < PENDING_UPLOAD:
         answer.error_code = ErrorCode.unsupported_version
         return answer
     try:
@@ -80,7 +80,7 @@ def find(replica: Replica, timestamp_ms: int, *, committed: bool) -> tuple[int, 
             return -1, end, replica.leader.leader_epoch
         case -2 | -4:
             return -1, log.log_start_offset, log.epochs.epoch_of(log.log_start_offset)
-        case -5:
+        case -5 | -6:
             return -1, -1, -1
         case -3:
             found = newest_record(log, end)

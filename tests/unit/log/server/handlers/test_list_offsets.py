@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 PARTITION = list_offsets_request.ListOffsetsPartition
 
 
-async def ask(door, timestamp: int, *, version: int = 9, isolation: int = 0, epoch: int = -1) -> Any:
+async def ask(door, timestamp: int, *, version: int = 11, isolation: int = 0, epoch: int = -1) -> Any:
     wanted = PARTITION(partition_index=0, timestamp=timestamp, current_leader_epoch=epoch)
     topic = list_offsets_request.ListOffsetsTopic(name="events", partitions=[wanted])
     request = list_offsets_request.ListOffsetsRequest(isolation_level=isolation, topics=[topic])
@@ -39,14 +39,14 @@ async def test_a_time_gives_the_first_record_at_or_after_it(filled, timestamp, o
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "offset", "found"), [(-1, 6, -1), (-2, 0, -1), (-3, 4, 5001), (-4, 0, -1), (-5, -1, -1)]
+    ("timestamp", "offset", "found"), [(-1, 6, -1), (-2, 0, -1), (-3, 4, 5001), (-4, 0, -1), (-5, -1, -1), (-6, -1, -1)]
 )
 async def test_special_times_mean_places(filled, timestamp, offset, found) -> None:
     answer = await ask(filled, timestamp)
     assert (answer.error_code, answer.offset, answer.timestamp) == (ErrorCode.none, offset, found)
 
 
-@pytest.mark.parametrize(("timestamp", "since"), [(-3, 7), (-4, 8), (-5, 9)])
+@pytest.mark.parametrize(("timestamp", "since"), [(-3, 7), (-4, 8), (-5, 9), (-6, 11)])
 async def test_a_place_is_refused_in_versions_that_do_not_know_it(filled, timestamp, since) -> None:
     assert (await ask(filled, timestamp, version=since)).error_code == ErrorCode.none
     assert (await ask(filled, timestamp, version=since - 1)).error_code == ErrorCode.unsupported_version
