@@ -18,7 +18,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 HERE = Path(__file__).parent
-PAGES = [HERE / name for name in ("index.md", "tutorial.md", "guarantees.md", "broker.md")]
+PAGES = [HERE / name for name in ("index.md", "tutorial.md", "cli.md", "guarantees.md", "broker.md")]
 LAST = [HERE.parent / "CONTRIBUTING.md", HERE.parent / "CHANGELOG.md"]
 
 TEMPLATE = """<!doctype html>
@@ -52,10 +52,10 @@ def file_name(page: Path) -> str:
 
 
 def coloured(code: str, language: str, _: str) -> str:
-    """Highlighted Python; anything else stays plain text, escaped by who calls."""
-    if language != "python":
+    """Highlighted Python and sessions; anything else stays plain text, escaped by who calls."""
+    if language not in ("python", "console"):
         return ""
-    inner: str = highlight(code, get_lexer_by_name("python"), HtmlFormatter(nowrap=True))
+    inner: str = highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
     return f'<pre><code class="highlight">{inner}</code></pre>'
 
 
