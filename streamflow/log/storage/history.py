@@ -78,6 +78,10 @@ class History:
             log.warning("saved producer state can't be read, an older one is used", path=self._path(offset))
             return None
 
+    def is_saved_within(self, first: int, last: int) -> bool:
+        """Whether a reading of batches up to an offset between the two is there."""
+        return any(first <= offset <= last for offset in self._saved())
+
     def saved_aborted(self) -> list[Aborted]:
         """What a start may know again of aborted transactions. Blocks."""
         readings = [r for offset in self._saved() if (r := self._read(offset)) is not None]

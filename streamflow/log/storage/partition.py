@@ -22,6 +22,7 @@ from streamflow.log.errors import (
     OffsetOutOfRangeError,
     OutOfOrderSequenceError,
     RecordTooLargeError,
+    StorageFullError,
 )
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.records import BatchHeader, check_count, check_crc, parse_header, set_append_time, stamp
@@ -279,8 +280,8 @@ class PartitionLog:
             return
         self.flush()
         active.save_index()
+        self._history.save(self.log_end_offset, active.base_offset)  # Before, so that a start finds both or neither.
         self._add_segment(self.log_end_offset)
-        self._history.save(self.log_end_offset, self._segments.active.base_offset)
         self._rolled_ms = now_ms
 
     def _add_segment(self, base_offset: int) -> None:
@@ -407,7 +408,7 @@ class PartitionLog:
             raise OffsetOutOfRangeError(str(self.identity), offset, self.log_start_offset, self.log_end_offset)
         self._stop_compaction()
         self._history.forget_from(offset)
-        self._segments.drop_from(offset)
+        self._segments.drop_above(offset)
         active = self._segments.active
         for found in active.walk(active.position_of(offset)):
             end = found.header.last_offset + 1 if isinstance(found, Stored) else found.next_offset
@@ -423,6 +424,9 @@ class PartitionLog:
             for batch in self._from(known, READ_BYTES_MAX):
                 if isinstance(batch, Stored) and batch.header.base_offset >= known:
                     self._history.learn(batch.header, batch.data)
+        self._history.begin_at(self.log_start_offset)
+        with suppress(StorageFullError):
+            self._save_history(self._segments.active.base_offset, self._rolled_ms)
 
     # Compacting
 
@@ -431,10 +435,20 @@ class PartitionLog:
         return dirt(self._segments, self._kept.cleaned_to, limit_offset, config, now_ms)
 
     def compaction(self, config: CompactionConfig, end: int, now_ms: int) -> Compaction:
-        """Begins a run up to `end`, as `dirt` has it. Deleting and truncating stop it; one that runs is stopped."""
+        """Begins a run up to `end`, as `dirt` has it. Deleting and truncating stop it; one that runs is stopped.
+
+        Raises: LogError.
+        """
         self._stop_compaction()
+        self._save_history(end, now_ms)
         self._compaction = Compaction(self._segments, self._kept, self._history, config, end, now_ms)
         return self._compaction
+
+    def _save_history(self, since: int, now_ms: int) -> None:
+        """No start has to learn of producers and epochs from what is below: that may be deleted or compacted."""
+        if not self._history.is_saved_within(since, self._segments.active.base_offset):
+            self.roll(now_ms)
+            self._history.save(self.log_end_offset, self._segments.active.base_offset)
 
     def _stop_compaction(self) -> None:
         if self._compaction is not None:

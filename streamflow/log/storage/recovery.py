@@ -2,6 +2,8 @@
 
 - After a clean stop the indexes say what each segment comes to; they are held against the files' sizes.
 - A segment that has another behind it was flushed before that one was made, so only the last can have a torn tail.
+- What the sealed ones come to is read again where no reading was saved, and saved then: they may be deleted or
+  compacted before the next start.
 - After an unclean stop the last is scanned. What doesn't verify at its end, with nothing behind it that was durable
   later, and lies above what is known to have been flushed, is a torn tail: it is cut.
 - Everything else that doesn't verify, or isn't there, is quarantined: kept where it is, reported, and never skipped.
@@ -9,11 +11,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
 import structlog
 
+from streamflow.log.errors import StorageFullError
 from streamflow.log.model import Identity
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.history import History
@@ -45,6 +49,10 @@ class Recovery:
     recovery_point: int
     """Everything below was flushed."""
 
+    def __post_init__(self) -> None:
+        if self.recovery_point <= self.kept.log_start_offset:
+            self.recovery_point = 0  # Nothing of it has to be there any more.
+
     def run(self, *, clean: bool) -> int:
         """Makes sure of every segment's end and brings the history up to the log's.
 
@@ -60,7 +68,12 @@ class Recovery:
         known = self.history.load(active.next_offset if trusted else active.base_offset)
         for segment in self.segments if trusted else self.segments[:-1]:
             self._replay(segment, known)
-        return active.next_offset if trusted else self._check_active(active)
+        if trusted:
+            return active.next_offset
+        if known < active.base_offset:
+            with suppress(StorageFullError):  # It is an aid: without it, the next start reads as much again.
+                self.history.save(active.base_offset, active.base_offset)
+        return self._check_active(active)
 
     def _check_sealed(self, segment: Segment, following: int) -> None:
         if not segment.load_tail():

@@ -83,9 +83,9 @@ class Segments:
             dropped += 1
         return dropped
 
-    def drop_from(self, offset: int) -> None:
-        """Removes those that begin at the offset or above, never the first."""
-        while len(self.all) > 1 and self.bases[-1] >= offset:
+    def drop_above(self, offset: int) -> None:
+        """Removes those that begin above the offset, never the first."""
+        while len(self.all) > 1 and self.bases[-1] > offset:
             self.bases.pop()
             self._forget(self.all.pop()).remove()
 

@@ -32,11 +32,11 @@ def test_those_wholly_below_an_offset_go_and_never_the_last() -> None:
     assert segments.files.names("d") == [f"{30:020d}.log"]
 
 
-def test_those_from_an_offset_on_go_and_never_the_first() -> None:
+def test_those_above_an_offset_go_and_never_the_first() -> None:
     segments = row(10, 20, 30)
-    segments.drop_from(20)
-    assert segments.bases == [10]
-    segments.drop_from(0)
+    segments.drop_above(20)
+    assert segments.bases == [10, 20]
+    segments.drop_above(0)
     assert segments.bases == [10] and segments.active.base_offset == 10
 
 
