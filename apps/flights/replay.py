@@ -61,4 +61,5 @@ def read_events() -> list[Flight | Weather | Aircraft]:
     """Every event of the month, in the order of the replay: the same at every call."""
     weather = sorted(map(read_weather, rows("weather_2013_01.csv.gz")), key=lambda w: (w.hour_start, w.origin))
     flights = map(read_flight, rows("flights_2013_01.csv.gz"))
-    return [*map(read_aircraft, rows("planes.csv.gz")), *merge(weather, flights, key=event_time)]
+    in_order: Iterator[Flight | Weather] = merge(weather, flights, key=event_time)
+    return [*map(read_aircraft, rows("planes.csv.gz")), *in_order]

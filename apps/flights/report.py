@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -21,8 +21,9 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ..
 def report(database: Path) -> Group:
     """Alerts, a table by airport, and a chart by day."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        parts = [weather_alerts, aircraft_alerts, by_airport, by_day]
-        shown = [part(connection) for part in parts]
+        shown: list[RenderableType] = [
+            part(connection) for part in (weather_alerts, aircraft_alerts, by_airport, by_day)
+        ]
         return Group(*(piece for part in shown for piece in (part, "")))
 
 

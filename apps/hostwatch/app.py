@@ -8,6 +8,9 @@ more alert when it comes back. Alerts go to the topic `host-alerts` and to the s
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import psutil
 
 import streamflow as sf
@@ -53,7 +56,7 @@ async def sample() -> None:
 
 
 @app.agent(levels, sink=alerts)
-async def watch(stream):
+async def watch(stream: Any) -> AsyncIterator[Alert]:
     async for level in stream:
         bound = BOUNDS[level.key]
         is_high = level.percent > bound
