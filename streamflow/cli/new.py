@@ -55,7 +55,7 @@ def test_a_card_that_spends_too_much_raises_an_alert():
 
 README = """# {name}
 
-    python -m pytest                                   the test, on virtual time
+    python -m pytest                                   the test, on virtual time (once: pip install pytest)
     streamflow produce payments --create --key card    lines of JSON from standard input
     streamflow worker app.py                           run it; Ctrl-C stops it cleanly
     streamflow consume alerts                          what came out
@@ -80,7 +80,7 @@ def run(name: str) -> None:
         raise ConfigError(f"can't make '{directory}' in {Path.cwd()}: {error.strerror}") from error
     print(f"made {name}/app.py, {name}/test_app.py and {name}/README.md. Next:")
     print(f"  cd {name}")
-    print("  python -m pytest")
+    print("  python -m pytest                # once: pip install pytest")
     print('  echo \'{"card": "c1", "amount": 12000}\' | streamflow produce payments --create --key card')
     print("  streamflow worker app.py        # Ctrl-C stops it")
     print("  streamflow consume alerts")
