@@ -19,6 +19,8 @@ from streamflow.partitioner import partition_for
 from streamflow.transport.base import TopicSpec, Transport
 
 READ_BYTES = 1 << 18
+LINE_BYTES_MAX = 16 << 20
+"""What isn't lines is found out before memory is full; topics take records of 1 MiB unless told otherwise."""
 KEYLESS_IN_TURN = 1_000
 """Records without a key that go to one partition before the next has its turn."""
 PROGRESS_SECONDS = 1.0
@@ -59,13 +61,18 @@ def shown(line: bytes) -> str:
 
 
 def chunks(stream: BufferedIOBase) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines without their ends, empty ones left out: those that are there, without waiting for more."""
+    """Numbered lines without their ends, empty ones left out: those that are there, without waiting for more.
+
+    Raises: ConfigError for a line that has no end.
+    """
     number, rest = 0, b""
     while data := stream.read1(READ_BYTES):
         *lines, rest = (rest + data).split(b"\n")
         if filled := _filled(lines, number):
             yield filled
         number += len(lines)
+        if len(rest) > LINE_BYTES_MAX:
+            raise ConfigError(f"line {number + 1} is longer than {LINE_BYTES_MAX} bytes; a line is a record")
     if filled := _filled([rest], number):
         yield filled
 

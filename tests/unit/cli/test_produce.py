@@ -56,6 +56,15 @@ def test_lines_are_the_same_however_they_arrive(data: bytes, size: int) -> None:
     assert [line for chunk in chunks(Trickle(data)) for line in chunk] == [(n, line) for n, line in expected if line]
 
 
+def test_a_line_without_an_end_is_refused_before_memory_is_full() -> None:
+    class Endless(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            return bytes(size or 0)
+
+    with pytest.raises(ConfigError, match="line 1 is longer than 16777216 bytes"):
+        next(chunks(Endless()))
+
+
 def test_what_stands_before_a_line_that_is_refused_is_kept() -> None:
     records, refused = read_until_refused(Lines(None, ":"), [(4, b"a:1"), (5, b"nothing"), (6, b"b:2")])
     assert records == [(b"a", b"1")]
