@@ -135,9 +135,9 @@ class PartitionLog:
         """The log's start may lie above all that is left of it: in a batch that was truncated, or above records that
         were deleted, never flushed, and lost. Nothing is known of anybody then."""
         if self.log_end_offset < self.log_start_offset:
+            self._history.forget_all()
             self._add_segment(self.log_start_offset)
             self._segments.drop_below(self.log_start_offset)
-            self._history.forget_all()
 
     def close(self) -> None:
         """Flushes, and saves what makes the next start quick."""
