@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -14,7 +15,6 @@ from streamflow.engine.task import Outlet
 from streamflow.errors import AgentError, AppError, ConfigError
 from streamflow.event import Batch, TopicPartition
 from streamflow.topic import Topic
-from streamflow.topology import TopicDecl
 from streamflow.transport.base import Committed, Transport
 from streamflow.worker.outputs import Outputs
 
@@ -110,19 +110,22 @@ class _Encoder:
 
     def records(self, feed: Feed, now_ms: int) -> list[Produce]:
         """The feed's records by topic. All can be written, or it raises."""
-        by_topic: dict[str, tuple[TopicDecl, list[Any]]] = {}
-        for record in feed.records:
-            topic = record[0] if isinstance(record, tuple) and len(record) == 2 else None
-            if not isinstance(topic, Topic):
-                raise AppError(f"a Feed of source '{self._source}' holds {record!r}; give (topic, value) pairs")
-            if topic.name not in self._counts:
-                raise AppError(
-                    f"source '{self._source}' sends to topic '{topic.name}', which app '{self._app_id}' doesn't declare"
-                )
-            by_topic.setdefault(topic.name, (topic.decl, []))[1].append(record[1])
-        return [self._encode(decl, values, now_ms) for decl, values in by_topic.values()]
+        by_topic: defaultdict[Topic, list[Any]] = defaultdict(list)
+        try:
+            for topic, value in feed.records:
+                by_topic[topic].append(value)
+        except (TypeError, ValueError) as error:
+            raise AppError(f"a Feed of source '{self._source}' needs (topic, value) pairs: {error}") from error
+        return [self._encode(topic, values, now_ms) for topic, values in by_topic.items()]
 
-    def _encode(self, decl: TopicDecl, values: list[Any], now_ms: int) -> Produce:
+    def _encode(self, topic: Topic, values: list[Any], now_ms: int) -> Produce:
+        if not isinstance(topic, Topic):
+            raise AppError(f"a Feed of source '{self._source}' needs (topic, value) pairs, not {topic!r} for a topic")
+        decl = topic.decl
+        if decl.name not in self._counts:
+            raise AppError(
+                f"source '{self._source}' sends to topic '{decl.name}', which app '{self._app_id}' doesn't declare"
+            )
         outlet = self._outlets.setdefault(decl.name, Outlet(decl, self._counts[decl.name], 0))
         n = len(values)
         try:

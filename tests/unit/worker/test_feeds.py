@@ -130,7 +130,8 @@ def test_a_feed_without_records_moves_the_position_alone() -> None:
         (sf.Feed([], position=math.nan), AppError, "position of source 'fields' would come back as None"),
         (sf.Feed([], position=(1, 2)), AppError, r"would come back as \[1, 2\]"),
         (sf.Feed([(elsewhere, 1)], position=1), AppError, "topic 'elsewhere', which app 'mill' doesn't declare"),
-        (sf.Feed([grain], position=1), AppError, r"holds .*; give \(topic, value\) pairs"),
+        (sf.Feed([grain], position=1), AppError, r"needs \(topic, value\) pairs: cannot unpack"),
+        (sf.Feed([("grain", 1)], position=1), AppError, r"needs \(topic, value\) pairs, not 'grain'"),
     ],
 )
 def test_what_is_no_feed_is_refused_and_says_why(made: Any, error: type[Exception], says: str) -> None:
