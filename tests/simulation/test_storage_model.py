@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -544,6 +544,10 @@ def test_however_long_the_sequence() -> None:
     run_state_machine_as_test(
         StorageMachine,
         settings=settings(
-            max_examples=400, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=400,
+            stateful_step_count=80,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.explicit, Phase.reuse, Phase.generate),  # Shrinking would take longer than all else.
         ),
     )
