@@ -60,7 +60,7 @@ class Cursor:
         try:
             while (view := self._next_batch()) is not None:
                 header = parse_header(view)
-                passed_over = header.control or self._is_aborted(header)
+                passed_over = header.control or not header.count or self._is_aborted(header)
                 if count >= records_max and not passed_over:
                     break
                 if not passed_over:

@@ -17,7 +17,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -151,14 +151,17 @@ class DiskFiles:
             file.truncate(0)
             file.write(0, data)
             file.sync()
+        except StorageFullError:
+            with suppress(OSError):  # It takes of what there is too little of; left there, it does no harm else.
+                os.unlink(self._at(temporary))
+            raise
         finally:
             file.close()
         self.rename(temporary, path)
 
     def rename(self, path: str, to: str) -> None:
-        with self.guarded("replace", to):
+        with self._naming("replace", to):
             os.replace(self._at(path), self._at(to))
-        self.sync_directory(os.path.dirname(to))
 
     def exists(self, path: str) -> bool:
         return os.path.exists(self._at(path))
@@ -185,21 +188,34 @@ class DiskFiles:
 
     def remove(self, path: str) -> None:
         full = self._at(path)
-        with self.guarded("delete", path):
+        if not os.path.exists(full):
+            return
+        with self._naming("delete", path):
             if os.path.isdir(full):
                 shutil.rmtree(full)
-            elif os.path.exists(full):
-                os.unlink(full)
             else:
-                return
-        self.sync_directory(os.path.dirname(path))
+                os.unlink(full)
 
     def sync_directory(self, path: str) -> None:
-        with self.guarded("sync", path):
+        """A directory that can't be opened wasn't synced, and may be yet: only an fsync that failed is final."""
+        with self._naming("sync", f"{path}/" if path else path):
+            pass
+
+    @contextmanager
+    def _naming(self, what: str, path: str) -> Iterator[None]:
+        """Changes what a name in a directory stands for, durably. The directory is opened before: a name that couldn't
+        be made durable afterwards isn't changed."""
+        parent = os.path.dirname(path)
+        with self.guarded(what, path):
+            handle = os.open(self._at(parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                _sync_directory(self._at(path))
-            except OSError as error:
-                raise self.fail(path, error) from error
+                yield
+                try:
+                    os.fsync(handle)
+                except OSError as error:
+                    raise self.fail(parent, error) from error
+            finally:
+                os.close(handle)
 
     def space(self) -> tuple[int, int]:
         try:

@@ -16,7 +16,8 @@ from streamflow.log.node.cleaner import FAILED_PAUSE_MS, PAUSE_MS, compaction_co
 from streamflow.log.node.config import NodeConfig, segment_config
 from streamflow.log.node.fetch import Cursor
 from streamflow.log.node.node import Node, Surroundings
-from streamflow.log.node.rows import build
+from streamflow.log.node.rows import batches_of, build
+from streamflow.log.records import Producer, build_batch
 from streamflow.log.storage.files import MemoryFiles
 
 T = TypeVar("T")
@@ -94,6 +95,33 @@ async def test_of_each_key_the_newest_record_stays_and_readers_read_on() -> None
     assert found == {o: before[o] for o in found}
     assert found.keys() == {o for o in range(50) if o >= min(sealed, 50) - 3}
     assert (log.log_start_offset, log.log_end_offset) == (0, 50)
+
+
+async def test_readers_are_given_no_empty_batches() -> None:
+    """A tombstone that has had its time leaves one, when its producer sent nothing since."""
+    world = World()
+    node = await world.open()
+    where = await made(node, **{"min.cleanable.dirty.ratio": "0", "delete.retention.ms": "0"})
+    log = node.topics.find(where).log
+    for n in range(3):
+        batch = build_batch([b"k"], [None], [n], producer=Producer(n, 0, 0))
+        await node.append(where, batch)
+        log.roll(world.now)
+        await cleaned(world, node)
+    await node.append(where, build_batch([b"j"], [b"4"], [3]))
+    log.roll(world.now)
+    await cleaned(world, node)
+    assert [header.count for header, _ in batches_of(log)] == [0, 0, 0, 1]
+    assert Cursor(node.topics.find(where), 0).take(1).offsets == range(3, 4)
+    await node.append(where, build_batch([b"j"], [None], [4], producer=Producer(9, 0, 0)))
+    for key in (b"x", b"x"):
+        log.roll(world.now)
+        await cleaned(world, node)
+        await node.append(where, build_batch([key], [None], [5]))
+    cursor = Cursor(node.topics.find(where), 0)
+    assert [header.count for header, _ in batches_of(log)] == [0, 0, 0, 0, 1, 1]
+    cursor.position = 4
+    assert cursor.take(1).offsets == range(5, 6)
 
 
 async def test_topics_that_are_not_compacted_and_the_logs_own_stay_as_they_are() -> None:

@@ -69,6 +69,13 @@ def test_a_file_is_replaced_as_a_whole(files: Files) -> None:
     assert files.names("") == ["a"]
 
 
+def test_a_renamed_file_stands_where_another_was(files: Files) -> None:
+    files.replace("a", b"new")
+    files.replace("b", b"old")
+    files.rename("a", "b")
+    assert (files.read("a"), files.read("b"), files.names("")) == (None, b"new", ["b"])
+
+
 def test_directories_are_made_listed_and_removed_with_all_in_them(files: Files) -> None:
     files.make_directory("d/e")
     files.make_directory("d/e")
@@ -201,3 +208,39 @@ def test_a_disk_tells_its_room_and_memory_has_none_to_tell(tmp_path: Path) -> No
     total, usable = DiskFiles(tmp_path).space()
     assert 0 < usable <= total
     assert MemoryFiles().space() == DiskFiles(tmp_path / "gone").space() == (-1, -1)
+
+
+def test_a_name_that_could_not_be_made_durable_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = DiskFiles(tmp_path)
+    files.replace("a", b"old")
+    files.replace("b", b"other")
+    opened = os.open
+
+    def no_directories(path: str, flags: int, *rest: int) -> int:
+        if flags & os.O_DIRECTORY:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(path, flags, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", no_directories)
+        for change in (
+            lambda: files.replace("a", b"new"),
+            lambda: files.rename("b", "a"),
+            lambda: files.remove("a"),
+            lambda: files.sync_directory(""),
+        ):
+            with pytest.raises(DirectoryError, match="ulimit -n"):
+                change()
+    assert (files.read("a"), files.read("b")) == (b"old", b"other")
+    files.replace("a", b"new")
+    assert files.read("a") == b"new", "nothing is lost by it: it goes on"
+
+
+def test_a_replace_for_which_there_is_no_space_takes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = DiskFiles(tmp_path)
+    files.replace("a", b"old")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", failing(errno.ENOSPC))
+        with pytest.raises(StorageFullError):
+            files.replace("a", b"new")
+    assert (files.read("a"), files.names("")) == (b"old", ["a"])
