@@ -177,3 +177,84 @@ class InvalidTimestampError(LogError):
 
 class UnknownTopicIdError(LogError):
     """An id that is no topic's (any more). Kafka: UNKNOWN_TOPIC_ID (100)."""
+
+
+class NotControllerError(LogError):
+    """Asked of a node that doesn't lead the metadata quorum, or no longer does: whether what was asked for was done is
+    known only to who asks again. Kafka: NOT_CONTROLLER (41)."""
+
+
+class NotLeaderError(LogError):
+    """Asked of a replica that doesn't lead its partition. Kafka: NOT_LEADER_OR_FOLLOWER (6)."""
+
+
+class LeaderNotAvailableError(LogError):
+    """A partition that nobody leads at the moment. Kafka: LEADER_NOT_AVAILABLE (5)."""
+
+
+class FencedLeaderEpochError(LogError):
+    """A leader epoch that is over. Kafka: FENCED_LEADER_EPOCH (74)."""
+
+
+class UnknownLeaderEpochError(LogError):
+    """A leader epoch that hasn't been heard of here yet. Kafka: UNKNOWN_LEADER_EPOCH (75)."""
+
+
+class NotEnoughReplicasAfterAppendError(LogError):
+    """The record is in the leader's log, and fewer replicas than `min.insync.replicas` have it. Kafka:
+    NOT_ENOUGH_REPLICAS_AFTER_APPEND (20)."""
+
+
+class RequestTimedOutError(LogError):
+    """What was asked for may have been done or not; the message says what was waited for. Kafka: REQUEST_TIMED_OUT
+    (7)."""
+
+
+class NotCoordinatorError(LogError):
+    """Asked of a node that doesn't coordinate the group or transactional id. Kafka: NOT_COORDINATOR (16)."""
+
+
+class CoordinatorLoadingError(LogError):
+    """The coordinator is reading back what is known of groups or transactions. Kafka: COORDINATOR_LOAD_IN_PROGRESS
+    (14)."""
+
+
+class CoordinatorNotAvailableError(LogError):
+    """Nobody coordinates at the moment. Kafka: COORDINATOR_NOT_AVAILABLE (15)."""
+
+
+class StaleBrokerEpochError(LogError):
+    """A request of a broker's earlier life. Kafka: STALE_BROKER_EPOCH (77)."""
+
+
+class BrokerIdNotRegisteredError(LogError):
+    """A broker that the controller doesn't know. Kafka: BROKER_ID_NOT_REGISTERED (102)."""
+
+
+class DuplicateBrokerRegistrationError(LogError):
+    """Another process that lives is registered under the broker's id. Kafka: DUPLICATE_BROKER_REGISTRATION (101)."""
+
+
+class InconsistentClusterIdError(LogError):
+    """A node of another cluster. Kafka: INCONSISTENT_CLUSTER_ID (104)."""
+
+
+class InvalidUpdateVersionError(LogError):
+    """A partition has changed since: look again. Kafka: INVALID_UPDATE_VERSION (95)."""
+
+
+class IneligibleReplicaError(LogError):
+    """A replica that mustn't be in sync: its broker is fenced, stopping, or has restarted since. Kafka:
+    INELIGIBLE_REPLICA (107)."""
+
+
+class PreferredLeaderNotAvailableError(LogError):
+    """The replica an election would choose isn't in sync. Kafka: PREFERRED_LEADER_NOT_AVAILABLE (80)."""
+
+
+class EligibleLeadersNotAvailableError(LogError):
+    """No replica that may lead is there. Kafka: ELIGIBLE_LEADERS_NOT_AVAILABLE (83)."""
+
+
+class PeerUnreachableError(LogError):
+    """Another node couldn't be asked, or didn't answer in time. Whether it did what it was asked for isn't known."""

@@ -14,14 +14,45 @@ from streamflow.log.controller import records as r
 Value = TypeVar("Value")
 
 
+NO_LEADER = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerImage:
+    """A broker that registered. `host` and `port` are where clients reach it, `peer_host` and `peer_port` nodes; a node
+    alone has none of them here."""
+
+    broker_id: int
+    broker_epoch: int
+    incarnation_id: bytes = b""
+    host: str = ""
+    port: int = 0
+    peer_host: str = ""
+    peer_port: int = 0
+    rack: str | None = None
+    fenced: bool = False
+    in_controlled_shutdown: bool = False
+
+    @property
+    def may_lead(self) -> bool:
+        return not self.fenced and not self.in_controlled_shutdown
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionImage:
+    """`leader` may be `NO_LEADER`. While a reassignment runs, `adding` and `removing` are parts of `replicas`."""
+
     leader: int
     isr: tuple[int, ...]
     replicas: tuple[int, ...]
     leader_epoch: int
     partition_epoch: int
     """Counts every change of the others (KIP-497)."""
+    elr: tuple[int, ...] = ()
+    """Eligible leader replicas: not in sync, and known to have all that is committed (KIP-966)."""
+    last_known_elr: tuple[int, ...] = ()
+    adding: tuple[int, ...] = ()
+    removing: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,18 +82,22 @@ class MetadataImage:
         self.topics_by_id: dict[bytes, TopicImage] = {}
         self.removed: set[bytes] = set()
         self.next_producer_id = 0
-        self.broker_epochs: dict[int, int] = {}
+        self.brokers: dict[int, BrokerImage] = {}
         self.broker_settings: dict[int | None, dict[str, str]] = {}
         self.quotas: dict[Entity, dict[str, float]] = {}
 
     def __repr__(self) -> str:
-        return f"<MetadataImage of {len(self.topics)} topics, brokers {self.broker_epochs}>"
+        return f"<MetadataImage of {len(self.topics)} topics, brokers {sorted(self.brokers)}>"
 
     def apply(self, record: r.AnyRecord) -> None:
         self.changes += 1
         match record:
             case r.RegisterBroker():
                 self._register(record)
+            case r.BrokerChange():
+                self._change_broker(record)
+            case r.UnregisterBroker():
+                del self.brokers[record.broker_id]
             case r.Cluster():
                 self.cluster_id = record.cluster_id
             case r.Topic():
@@ -91,7 +126,19 @@ class MetadataImage:
                 assert_never(record)
 
     def _register(self, record: r.RegisterBroker) -> None:
-        self.broker_epochs[record.broker_id] = record.broker_epoch
+        self.brokers[record.broker_id] = BrokerImage(
+            broker_id=record.broker_id,
+            broker_epoch=record.broker_epoch,
+            incarnation_id=record.incarnation_id,
+            host=record.host,
+            port=record.port,
+            peer_host=record.peer_host,
+            peer_port=record.peer_port,
+            rack=record.rack,
+            fenced=record.fenced,
+        )
+        if record.fenced:
+            return
         for topic in self.topics.values():
             for number, partition in enumerate(topic.partitions):
                 if partition.leader == record.broker_id:
@@ -100,6 +147,14 @@ class MetadataImage:
                         leader_epoch=partition.leader_epoch + 1,
                         partition_epoch=partition.partition_epoch + 1,
                     )
+
+    def _change_broker(self, record: r.BrokerChange) -> None:
+        before = self.brokers[record.broker_id]
+        self.brokers[record.broker_id] = replace(
+            before,
+            fenced=_given(record.fenced, before.fenced),
+            in_controlled_shutdown=_given(record.in_controlled_shutdown, before.in_controlled_shutdown),
+        )
 
     def _partition(self, record: r.Partition) -> None:
         partitions = self.topics_by_id[record.topic_id].partitions
@@ -111,19 +166,26 @@ class MetadataImage:
                 replicas=record.replicas,
                 leader_epoch=record.leader_epoch,
                 partition_epoch=record.partition_epoch,
+                elr=record.elr,
+                last_known_elr=record.last_known_elr,
+                adding=record.adding,
+                removing=record.removing,
             )
         )
 
     def _change(self, record: r.PartitionChange) -> None:
         partitions = self.topics_by_id[record.topic_id].partitions
         before = partitions[record.partition]
-        leader = before.leader if record.leader is None else record.leader
-        partitions[record.partition] = replace(
-            before,
-            leader=leader,
-            isr=before.isr if record.isr is None else record.isr,
-            leader_epoch=before.leader_epoch + (leader != before.leader),
+        partitions[record.partition] = PartitionImage(
+            leader=_given(record.leader, before.leader),
+            isr=_given(record.isr, before.isr),
+            replicas=_given(record.replicas, before.replicas),
+            leader_epoch=before.leader_epoch + (record.leader is not None),
             partition_epoch=before.partition_epoch + 1,
+            elr=_given(record.elr, before.elr),
+            last_known_elr=_given(record.last_known_elr, before.last_known_elr),
+            adding=_given(record.adding, before.adding),
+            removing=_given(record.removing, before.removing),
         )
 
     def check(self) -> None:
@@ -133,8 +195,16 @@ class MetadataImage:
         for topic in self.topics.values():
             assert topic.partitions, f"topic {topic.name} has partitions"
             for partition in topic.partitions:
-                assert set(partition.isr) <= set(partition.replicas), "only replicas are in sync"
+                replicas = set(partition.replicas)
+                assert set(partition.isr) <= replicas, "only replicas are in sync"
+                assert partition.leader == NO_LEADER or partition.leader in partition.isr, "a leader is in sync"
+                assert not set(partition.elr) & set(partition.isr), "who is in sync needn't be eligible"
+                assert set(partition.elr) | set(partition.adding) | set(partition.removing) <= replicas
         assert all(self.quotas.values()), "a quota is kept while it says something"
+
+
+def _given(value: Value | None, before: Value) -> Value:
+    return before if value is None else value
 
 
 def _put(into: dict[str, Value], name: str, value: Value | None) -> None:

@@ -16,7 +16,34 @@ class MetadataRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
 
 
 class RegisterBroker(MetadataRecord, frozen=True, kw_only=True):
-    """A broker has started. Until then it was fenced: it leads what it led, each partition one epoch higher."""
+    """A broker has started (KIP-631). `broker_epoch` is the offset of this record, higher with each start.
+
+    `fenced`: it has yet to catch up, and others are elected in its place. One that isn't is a node alone: it leads what
+    it led, each partition one epoch higher. `incarnation_id`: 16 bytes, new with each start of the process.
+    """
+
+    broker_id: int
+    broker_epoch: int
+    incarnation_id: bytes = b""
+    host: str = ""
+    port: int = 0
+    peer_host: str = ""
+    peer_port: int = 0
+    rack: str | None = None
+    fenced: bool = False
+
+
+class BrokerChange(MetadataRecord, frozen=True, kw_only=True):
+    """A broker's state has changed; None is "as before"."""
+
+    broker_id: int
+    broker_epoch: int
+    fenced: bool | None = None
+    in_controlled_shutdown: bool | None = None
+
+
+class UnregisterBroker(MetadataRecord, frozen=True, kw_only=True):
+    """A broker that was fenced is forgotten."""
 
     broker_id: int
     broker_epoch: int
@@ -41,15 +68,28 @@ class Partition(MetadataRecord, frozen=True, kw_only=True):
     replicas: tuple[int, ...]
     leader_epoch: int
     partition_epoch: int
+    elr: tuple[int, ...] = ()
+    last_known_elr: tuple[int, ...] = ()
+    adding: tuple[int, ...] = ()
+    removing: tuple[int, ...] = ()
 
 
 class PartitionChange(MetadataRecord, frozen=True, kw_only=True):
-    """A partition's leader or in-sync replicas have changed; None is "as before"."""
+    """A partition's leader or replicas have changed; None is "as before".
+
+    A `leader` that is given, the same one too, or none (-1), begins a new leader epoch; each change a new partition
+    epoch (KIP-497). `elr`: eligible leader replicas (KIP-966). `adding`, `removing`: of a reassignment (KIP-455).
+    """
 
     topic_id: bytes
     partition: int
     leader: int | None = None
     isr: tuple[int, ...] | None = None
+    replicas: tuple[int, ...] | None = None
+    elr: tuple[int, ...] | None = None
+    last_known_elr: tuple[int, ...] | None = None
+    adding: tuple[int, ...] | None = None
+    removing: tuple[int, ...] | None = None
 
 
 class TopicConfig(MetadataRecord, frozen=True, kw_only=True):
@@ -92,6 +132,8 @@ class ClientQuota(MetadataRecord, frozen=True, kw_only=True):
 
 AnyRecord = (
     RegisterBroker
+    | BrokerChange
+    | UnregisterBroker
     | Cluster
     | Topic
     | Partition

@@ -97,7 +97,7 @@ def test_a_broker_that_starts_again_leads_each_partition_one_epoch_higher() -> N
     image.apply(RegisterBroker(broker_id=1, broker_epoch=9))
     image.apply(RegisterBroker(broker_id=2, broker_epoch=10))
     assert [p.leader_epoch for p in image.topics["a"].partitions] == [1, 1]
-    assert image.broker_epochs == {1: 9, 2: 10}
+    assert {b.broker_id: b.broker_epoch for b in image.brokers.values()} == {1: 9, 2: 10}
 
 
 def test_producer_ids_are_never_given_twice() -> None:

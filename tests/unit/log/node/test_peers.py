@@ -1,0 +1,9 @@
+import pytest
+
+from streamflow.log.errors import PeerUnreachableError
+from streamflow.log.node.peers import Alone
+
+
+async def test_a_node_alone_reaches_nobody() -> None:
+    with pytest.raises(PeerUnreachableError, match="node 2"):
+        await Alone().ask(2, object(), timeout_ms=100)
