@@ -1,7 +1,7 @@
 """The other nodes of the cluster, as this one asks them. What is behind it is sockets, or a simulated network.
 
 Promises: a request is sent at most once; a call ends within its time-out, with the answer or an error. An answer that
-comes later is dropped. Requests to one node may overtake each other: what must be in order is asked one after the other.
+comes later is dropped. Requests to one node may overtake each other: what must be in order is asked in turn.
 """
 
 from __future__ import annotations
