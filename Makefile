@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-slow test-clients test-all check format bench bench-broker docs clean
+.PHONY: help run test test-slow test-clients test-all check format bench bench-micro bench-broker docs clean
 
 help:
 	@echo "make run          replay a month of flights: alerts, windows, a report"
@@ -16,7 +16,8 @@ help:
 	@echo "make check        format, lint, types, import contracts, the house's rules"
 	@echo "make format       format, and mend what lint can mend"
 	@echo "make bench        this machine's rates, beside the peers'"
-	@echo "make bench-broker  our broker beside Apache Kafka, under others' load generators: Java, npm, a C compiler"
+	@echo "make bench-micro  the cost of single steps: encode, decode, append, read"
+	@echo "make bench-broker our broker beside Apache Kafka, under others' load generators: Java, npm, a C compiler"
 	@echo "make docs         the pages, as HTML in build/docs"
 	@echo "make clean        remove .venv and everything built"
 
@@ -62,6 +63,9 @@ format: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.run
+
+bench-micro: .venv/dev
+	@$(BIN)/python -m benchmarks.micro
 
 bench-broker: .venv/dev
 	$(BIN)/python -m benchmarks.broker.run
