@@ -29,6 +29,8 @@ class SimulatedDisk(MemoryFiles):
         self._chance = chance
         self._durable: dict[str, bytes] = {}
         self._named: set[str] = set()
+        self._renamed: tuple[str, str, bytearray | None] | None = None
+        """From, to, and what was there."""
 
     def tick(self) -> None:
         if self.crash_at is not None and self.operations >= self.crash_at:
@@ -38,12 +40,14 @@ class SimulatedDisk(MemoryFiles):
     def open(self, path: str) -> SimulatedFile:
         if path not in self.content:
             self.tick()
+            self._settle_rename_of(path)
             self.content[path] = bytearray()
         return SimulatedFile(self, path)
 
     def replace(self, path: str, data: bytes) -> None:
         """Renames are atomic: after a crash before the directory is synced, the old file or the new one."""
         self.tick()
+        self._settle_rename_of(path)
         before = self.content.get(path)
         super().replace(path, data)
         try:
@@ -60,49 +64,71 @@ class SimulatedDisk(MemoryFiles):
             raise
         self.make_durable(path)
         self._named.add(path)
+        self._settle_rename()
 
     def rename(self, path: str, to: str) -> None:
-        """After a crash before the directory is synced, under the old name or the new one. What wasn't synced of the
-        file isn't made durable by it."""
+        """Until the directory is synced, for another name or by itself, a crash may undo it, whatever happened to other
+        names meanwhile. What wasn't synced of the file isn't made durable by it."""
         self.tick()
-        before = self.content.get(to)
+        self._settle_rename()
+        self._renamed = (path, to, self.content.get(to))
         super().rename(path, to)
+
+    def _settle_rename_of(self, path: str) -> None:
+        """One that is changed again isn't undone by itself."""
+        if self._renamed is not None and path in self._renamed[:2]:
+            self._settle_rename()
+
+    def _settle_rename(self) -> None:
+        if self._renamed is not None:
+            path, to, _ = self._renamed
+            self._renamed = None
+            self._durable[to] = self._durable.pop(path, b"")
+            self._named.discard(path)
+            self._named.add(to)
+
+    def _undo_rename(self) -> None:
+        if self._renamed is not None:
+            path, to, before = self._renamed
+            self._renamed = None
+            self.content[path] = self.content.pop(to)
+            if before is not None:
+                self.content[to] = before
+
+    def remove(self, path: str) -> None:
+        self.tick()
+        if not self.exists(path):
+            return
+        self._settle_rename_of(path)
+        super().remove(path)
         try:
             self.tick()
         except PowerLost:
             if self._chance.random() < 0.5:
-                self.content[path] = self.content[to]
-                if before is None:
-                    del self.content[to]
-                else:
-                    self.content[to] = before
-                raise
-            self._renamed(path, to)
+                self._forget(path)
             raise
-        self._renamed(path, to)
+        self._settle_rename()
+        self._forget(path)
 
-    def _renamed(self, path: str, to: str) -> None:
-        self._durable[to] = self._durable.pop(path, b"")
-        self._named.discard(path)
-        self._named.add(to)
-
-    def remove(self, path: str) -> None:
-        self.tick()
-        super().remove(path)
-        self.tick()
+    def _forget(self, path: str) -> None:
         for known in [p for p in self._durable if p == path or p.startswith(f"{path}/")]:
             del self._durable[known]
             self._named.discard(known)
 
     def sync_directory(self, path: str) -> None:
         self.tick()
+        self._settle_rename()
         self._named.update(p for p in self.content if os.path.dirname(p) == path)
 
     def make_durable(self, path: str) -> None:
-        self._durable[path] = bytes(self.content[path])
+        known_as = self._renamed[0] if self._renamed is not None and self._renamed[1] == path else path
+        self._durable[known_as] = bytes(self.content[path])
 
     def restart(self) -> None:
         """Power comes back: every file is what was synced, with some of what wasn't."""
+        if self._chance.random() < 0.5:
+            self._undo_rename()
+        self._settle_rename()
         found: dict[str, bytearray] = {}
         for path in sorted(self.content.keys() | self._durable.keys()):
             if path not in self._named and self._chance.random() < 0.5:

@@ -11,6 +11,7 @@ import pytest
 
 from streamflow.log.model import Identity
 from streamflow.log.records import Producer, build_batch, decode, parse_header
+from streamflow.log.storage.compaction import CompactionConfig
 from streamflow.log.storage.partition import PartitionLog, SegmentConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,6 +19,7 @@ from disk import PowerLost, SimulatedDisk
 
 WHO = Identity("events", UUID(int=7), 0)
 CONFIG = SegmentConfig(segment_bytes=1_500, index_interval_bytes=200, retention_bytes=6_000, retention_ms=-1)
+COMPACT = CompactionConfig(segment_bytes=1_500, index_interval_bytes=200)
 
 
 def opened(disk: SimulatedDisk, recovery_point: int, *, clean: bool = False) -> PartitionLog:
@@ -101,7 +103,7 @@ def read_all(partition: PartitionLog) -> dict[int, bytes]:
         for data in batches:
             columns = decode(data, 10**6)
             found.update(zip(columns.offsets, columns.values, strict=True))
-            at = columns.offsets[-1] + 1
+            at = parse_header(data).last_offset + 1
     return found
 
 
@@ -140,3 +142,31 @@ def check(partition: PartitionLog, life: Life) -> None:
     assert read_all(partition)[before] == b"after"
     life.written, life.going = {**found, before: b"after"}, {}
     life.flushed = max(life.flushed, partition.flush())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_at_whatever_moment_of_a_compaction_the_power_goes_the_newest_of_each_key_is_there_once(seed: int) -> None:
+    def life(disk: SimulatedDisk) -> None:
+        partition = opened(disk, 0)
+        for n in range(80):
+            partition.append(build_batch([b"%d" % (n % 7)], [b"%d" % n * 30], [0]), leader_epoch=0, now_ms=0)
+        partition.roll(0)
+        sealed.append(disk.operations)
+        run = partition.compaction(COMPACT, 80, 0)
+        while not run.done:
+            run.advance(1)
+            run.apply()
+
+    sealed: list[int] = []
+    whole = SimulatedDisk(Random(seed))
+    life(whole)
+    for crash_at in range(sealed[0], whole.operations):
+        disk = SimulatedDisk(Random(seed * 1_000 + crash_at), crash_at)
+        with pytest.raises(PowerLost):
+            life(disk)
+        disk.restart()
+        partition = opened(disk, 80)
+        assert (partition.log_start_offset, partition.log_end_offset, partition.quarantined) == (0, 80, [])
+        found = read_all(partition)
+        assert found.items() <= {n: b"%d" % n * 30 for n in range(80)}.items()
+        assert found.keys() >= set(range(73, 80))

@@ -34,6 +34,8 @@ from streamflow.log.storage.survivors import UNPACKED_BYTES_MAX, UNREADABLE, Sur
 from streamflow.log.storage.swap import Stage, Swap
 
 INT64_MAX = 2**63 - 1
+FORGETTING_BYTES = 16 << 10
+"""What giving back a part of the memory takes the time of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,11 @@ class Compaction:
                     self._swap.abandon()
                 raise
 
+    @property
+    def waits(self) -> bool:
+        """For `apply`."""
+        return self._pending is not None
+
     def apply(self) -> None:
         """Does what changes the log for its readers, if anything is to be done."""
         pending, self._pending = self._pending, None
@@ -221,6 +228,8 @@ class Compaction:
             else:
                 yield from self._pass_over(group[0])
         yield self._note
+        while self._newest.forget_some():
+            yield FORGETTING_BYTES
 
     def _read_keys(self) -> Steps:
         passed = PassedTransactions(self._aborted)
@@ -328,4 +337,4 @@ class Compaction:
         """The run is over."""
         self._history.producers.forget_aborted(self._passed.over)
         self._kept.clean_to(self._newest.last_offset + 1)
-        self.done = self.complete = True
+        self.complete = True

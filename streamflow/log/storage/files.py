@@ -65,7 +65,8 @@ class Files(Protocol):
         """Atomically and durably."""
 
     def rename(self, path: str, to: str) -> None:
-        """Atomically and durably: a file that was there under the new name is gone."""
+        """Atomically, and durably once the directory is synced, or another name in it made durable: until then a crash
+        may leave either name. A file that was there under the new name is gone."""
 
     def exists(self, path: str) -> bool: ...
 
@@ -157,10 +158,11 @@ class DiskFiles:
             raise
         finally:
             file.close()
-        self.rename(temporary, path)
+        with self._naming("replace", path):
+            os.replace(self._at(temporary), self._at(path))
 
     def rename(self, path: str, to: str) -> None:
-        with self._naming("replace", to):
+        with self.guarded("rename", path):
             os.replace(self._at(path), self._at(to))
 
     def exists(self, path: str) -> bool:

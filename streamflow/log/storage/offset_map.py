@@ -10,6 +10,8 @@ from hashlib import blake2b
 
 PLAIN_BYTES_MAX = 31
 HASH_BYTES = 32
+PARTS = 64
+"""Python lets nobody else run while a dictionary grows or goes: in parts, that is a millisecond at a time."""
 ENTRY_BYTES = 160
 """Of a key in Python's memory beside its bytes: its object, its offset's, and its share of a table that is a third
 empty, or two thirds after growing."""
@@ -25,10 +27,10 @@ class OffsetMap:
         """Up to here every record is in it."""
         self.size_bytes = 0
         self._bytes_max = bytes_max
-        self._newest: dict[bytes | None, int] = {}
+        self._parts: list[dict[bytes | None, int]] = [{} for _ in range(PARTS)]
 
     def __len__(self) -> int:
-        return len(self._newest)
+        return sum(map(len, self._parts))
 
     @property
     def full(self) -> bool:
@@ -38,14 +40,22 @@ class OffsetMap:
         """Records that come after all that were put in before."""
         if not keys:
             return
-        names, before = _names(keys), len(self._newest)
-        self._newest.update(zip(names, offsets, strict=True))
-        grown = len(self._newest) - before
+        names, before, parts = _names(keys), len(self), self._parts
+        for name, offset in zip(names, offsets, strict=True):
+            parts[hash(name) % PARTS][name] = offset
+        grown = len(self) - before
         self.size_bytes += grown * (ENTRY_BYTES + sum(len(k or b"") for k in names) // len(names))
 
     def newest(self, keys: Sequence[bytes | None]) -> list[int | None]:
         """Each key's newest offset; None for one that isn't in it."""
-        return list(map(self._newest.get, _names(keys)))
+        parts = self._parts
+        return [parts[hash(name) % PARTS].get(name) for name in _names(keys)]
+
+    def forget_some(self) -> bool:
+        """Gives back a part of the memory. Returns: whether there was any."""
+        if self._parts:
+            self._parts.pop()
+        return bool(self._parts)
 
 
 def _names(keys: Sequence[bytes | None]) -> Sequence[bytes | None]:

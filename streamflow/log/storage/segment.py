@@ -168,7 +168,7 @@ class Segment:
         self._index = None
 
     def rename(self, path: str) -> None:
-        """The file is called so from now on, durably."""
+        """The file is called so from now on, and after a crash once its directory is synced."""
         self.close()
         self._files.rename(self.path, path)
         self.path = path

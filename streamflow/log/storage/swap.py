@@ -83,6 +83,7 @@ class Swap:
         self._new.sync()
         self._index = self._new.encoded_index()
         self._new.rename(f"{self._segments.directory}/{self._new.base_offset:020d}-{self._following:020d}{SWAP}")
+        self._segments.files.sync_directory(self._segments.directory)
         self.stage = Stage.COMMITTED
 
     def take_place(self) -> None:
@@ -98,7 +99,7 @@ class Swap:
         files.replace(self._new.index_path, self._index)
 
     def settle(self) -> None:
-        """The new one gets the name that a start looks for."""
+        """The new one gets the name that a start looks for. Should a crash undo it, the start does it again."""
         self._new.rename(segment_path(self._segments.directory, self._new.base_offset))
         self.stage = Stage.OVER
 
@@ -140,6 +141,7 @@ def _finish(files: Files, directory: str, new: Segment, following: int) -> None:
         if name.endswith((".log", ".index")) and new.base_offset <= int(base) < following:
             files.remove(f"{directory}/{name}")
     new.rename(final)
+    files.sync_directory(directory)
 
 
 def _sound(segment: Segment, following: int) -> bool:

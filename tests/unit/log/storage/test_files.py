@@ -225,7 +225,6 @@ def test_a_name_that_could_not_be_made_durable_is_not_changed(tmp_path: Path, mo
         patched.setattr(os, "open", no_directories)
         for change in (
             lambda: files.replace("a", b"new"),
-            lambda: files.rename("b", "a"),
             lambda: files.remove("a"),
             lambda: files.sync_directory(""),
         ):
@@ -234,6 +233,21 @@ def test_a_name_that_could_not_be_made_durable_is_not_changed(tmp_path: Path, mo
     assert (files.read("a"), files.read("b")) == (b"old", b"other")
     files.replace("a", b"new")
     assert files.read("a") == b"new", "nothing is lost by it: it goes on"
+
+
+def test_a_rename_is_seen_at_once_and_made_durable_by_the_directorys_next_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, synced = DiskFiles(tmp_path), list[int]()
+    files.replace("a", b"old")
+    files.replace("b", b"new")
+    monkeypatch.setattr(os, "fsync", synced.append)
+    files.rename("b", "a")
+    assert (files.read("a"), files.names(""), synced) == (b"new", ["a"], [])
+    files.sync_directory("")
+    assert len(synced) == 1
+    with pytest.raises(LogError, match="can't rename"):
+        files.rename("gone", "a")
 
 
 def test_a_replace_for_which_there_is_no_space_takes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from hashlib import blake2b
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +51,18 @@ def test_it_is_full_once_it_holds_as_much_as_it_may() -> None:
     assert not found.full
     found.put([b"%d" % n for n in range(10)], range(2, 12))
     assert found.full
+
+
+def test_its_memory_is_given_back_a_part_at_a_time() -> None:
+    tracemalloc.start()
+    found = OffsetMap(1 << 30)
+    found.put([b"%d" % n for n in range(50_000)], range(50_000))
+    whole, _ = tracemalloc.get_traced_memory()
+    parts = [whole]
+    while found.forget_some():
+        parts.append(tracemalloc.get_traced_memory()[0])
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    given_back = [before - after for before, after in pairwise([*parts, left])]
+    assert max(given_back) < whole / 20 and left < whole / 20
+    assert not found.forget_some(), "there is no more"
