@@ -58,8 +58,7 @@ TESTED_WITH = {
         )
     },
     "unit/log/controller/test_topics.py": {
-        "log/controller/configs.py", "log/controller/image.py", "log/controller/placement.py",
-        "log/controller/records.py",
+        "log/controller/configs.py", "log/controller/image.py", "log/controller/records.py",
     },
     "unit/log/coordinators/test_offsets.py": {"log/coordinators/records.py"},
     "unit/log/coordinators/test_transactions.py": {

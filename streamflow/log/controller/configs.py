@@ -244,6 +244,15 @@ TOPIC_SETTINGS = (
         unit="replicas",
         least=1,
         most=2**31 - 1,
-        reason="as Kafka: a producer with acks=all is refused while fewer are in sync; there is one replica here",
+        reason="as Kafka: while fewer are in sync, a producer with acks=all is refused and nothing is committed",
+    ),
+    Setting(
+        field="unclean_leader_election",
+        name="unclean.leader.election.enable",
+        broker="unclean.leader.election.enable",
+        default=False,
+        unit="",
+        reason="as Kafka: when nobody who has all committed records is there, nobody leads; with true, somebody leads "
+        "who may lack some, and they are lost",
     ),
 )

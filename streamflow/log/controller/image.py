@@ -20,7 +20,7 @@ NO_LEADER = -1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerImage:
     """A broker that registered. `host` and `port` are where clients reach it, `peer_host` and `peer_port` nodes; a node
-    alone has none of them here."""
+    alone has none of them here. `data_epoch`: while it hasn't been unfenced, as in its registration."""
 
     broker_id: int
     broker_epoch: int
@@ -32,6 +32,7 @@ class BrokerImage:
     rack: str | None = None
     fenced: bool = False
     in_controlled_shutdown: bool = False
+    data_epoch: int = -1
 
     @property
     def may_lead(self) -> bool:
@@ -136,6 +137,7 @@ class MetadataImage:
             peer_port=record.peer_port,
             rack=record.rack,
             fenced=record.fenced,
+            data_epoch=record.data_epoch,
         )
         if record.fenced:
             return
@@ -154,6 +156,7 @@ class MetadataImage:
             before,
             fenced=_given(record.fenced, before.fenced),
             in_controlled_shutdown=_given(record.in_controlled_shutdown, before.in_controlled_shutdown),
+            data_epoch=-1 if record.fenced is False else before.data_epoch,
         )
 
     def _partition(self, record: r.Partition) -> None:
@@ -196,10 +199,14 @@ class MetadataImage:
             assert topic.partitions, f"topic {topic.name} has partitions"
             for partition in topic.partitions:
                 replicas = set(partition.replicas)
+                assert partition.isr, "somebody has all that is committed"
                 assert set(partition.isr) <= replicas, "only replicas are in sync"
                 assert partition.leader == NO_LEADER or partition.leader in partition.isr, "a leader is in sync"
                 assert not set(partition.elr) & set(partition.isr), "who is in sync needn't be eligible"
                 assert set(partition.elr) | set(partition.adding) | set(partition.removing) <= replicas
+                fenced = {n for n in partition.isr if n in self.brokers and self.brokers[n].fenced}
+                assert partition.leader not in fenced, "a fenced broker leads nothing"
+                assert not fenced or len(partition.isr) == 1, "a fenced broker is in sync as the last one only"
         assert all(self.quotas.values()), "a quota is kept while it says something"
 
 

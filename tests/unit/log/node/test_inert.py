@@ -18,5 +18,5 @@ def test_a_file_of_settings_for_kafka_is_taken_where_it_says_what_is_so_anyway()
 
 
 def test_what_cannot_be_chosen_is_refused_with_the_reason() -> None:
-    with pytest.raises(ConfigError, match=r"default\.replication\.factor can only be 1 here.*one broker"):
-        NodeConfig.parse({"default.replication.factor": "3"})
+    with pytest.raises(ConfigError, match=r"offsets\.topic\.num\.partitions can only be 1 here.*one coordinator"):
+        NodeConfig.parse({"offsets.topic.num.partitions": "50"})
