@@ -136,7 +136,8 @@ class SimulatedDisk(MemoryFiles):
             durable = self._durable.get(path, b"")
             live = bytes(self.content.get(path, durable))
             found[path] = self._torn(durable, live) if path in self.content else bytearray(durable)
-        self.content = found
+        self.content.clear()
+        self.content.update(found)
         self._durable = {path: bytes(data) for path, data in found.items()}
         self._named = set(found)
         self.crash_at = None

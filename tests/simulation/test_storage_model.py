@@ -69,10 +69,6 @@ class Model:
     batches: list[Batch] = field(default_factory=list)
     start: int = 0
     epochs: EpochStarts = field(default_factory=EpochStarts)
-    learned: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    """Producers as of `learned_to`, as `producers` has them, where the batches don't tell: truncated to before the last
-    reading that was saved, a log learns anew from what deleting and compacting have left."""
-    learned_to: int = 0
 
     @property
     def end(self) -> int:
@@ -94,7 +90,7 @@ class Model:
 
     def begin_anew(self) -> None:
         """Nothing of what there was is left."""
-        self.batches, self.epochs, self.learned = [], EpochStarts(), {}
+        self.batches, self.epochs = [], EpochStarts()
 
     def aborted(self) -> list[Aborted]:
         """By their markers, all that ever were."""
@@ -112,10 +108,8 @@ class Model:
 
     def open(self) -> dict[int, int]:
         """Where open transactions begin, by producer."""
-        first = {pid: begun for pid, (_, _, begun) in self.learned.items() if begun >= 0}
+        first: dict[int, int] = {}
         for batch in self.batches:
-            if batch.base < self.learned_to:
-                continue
             if batch.marker:
                 first.pop(batch.producer.id, None)
             elif batch.producer.transactional:
@@ -148,10 +142,10 @@ class Model:
 
     def producers(self) -> dict[int, tuple[int, int, int]]:
         """Epoch, last sequence, and where the open transaction begins, by producer; -1 for nothing."""
-        known = {pid: of[:2] for pid, of in self.learned.items()}
+        known: dict[int, tuple[int, int]] = {}
         for batch in self.batches:
             pid, epoch = batch.producer.id, batch.producer.epoch
-            if pid < 0 or batch.base < self.learned_to:
+            if pid < 0:
                 continue
             if pid not in known or epoch > known[pid][0]:
                 known[pid] = (epoch, -1)
@@ -396,12 +390,9 @@ class StorageMachine(RuleBasedStateMachine):
         offset = floor + round(share * (self.model.end - floor))
         if offset >= self.model.end:
             return
-        self.relearns = offset < max(self.log._segments.active.base_offset, self.model.learned_to)
         self.model.end_at(offset)
         self.noted, self.flushed = min(self.noted, self.model.end), min(self.flushed, self.model.end)
         self.log.truncate_to(offset)
-        if self.relearns:
-            self.relearn()
         self.take_epochs_of_nothing()
 
     def take_epochs_of_nothing(self) -> None:
@@ -409,13 +400,6 @@ class StorageMachine(RuleBasedStateMachine):
         if self.model.end == self.model.start:
             assert len(self.log.epochs.entries) <= 1
             self.model.epochs = EpochStarts(self.log.epochs.entries)
-
-    def relearn(self) -> None:
-        states = list(self.log.producers.states())
-        assert {s.producer_id for s in states} <= self.model.producers().keys()
-        self.model.learned = {s.producer_id: (s.epoch, s.last_sequence, s.open_since) for s in states}
-        self.model.learned_to = self.model.end
-        self.model.epochs = EpochStarts(self.log.epochs.entries)
 
     @rule()
     def reopen(self) -> None:
@@ -438,7 +422,7 @@ class StorageMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(ARGUMENTS)), label="in")
         given = {of: data.draw(values, label=of) for of, values in ARGUMENTS[name].items()}
         before, flushed = deepcopy(self.model), self.flushed
-        self.may_begin_at, self.relearns = set[int](), False
+        self.may_begin_at = set[int]()
         self.disk.crash_at = self.disk.operations + operations
         with suppress(PowerLost):
             getattr(self, name)(**given)
@@ -468,8 +452,6 @@ class StorageMachine(RuleBasedStateMachine):
         for batch in self.model.batches:
             batch.rows = {o: r for o, r in sorted(most.items()) if batch.base <= o <= batch.last and o in found.rows}
             batch.horizon = found.horizons.get(batch.base)
-        if self.relearns:
-            self.relearn()
         self.take_epochs_of_nothing()
         self.flushed, self.noted = end, min(self.noted, end)
 

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from sortedcontainers import SortedDict, SortedSet
 
 from streamflow.log.errors import DirectoryError, LogError, StorageFailedError, StorageFullError
 from streamflow.log.storage.handles import Handle, Handles
@@ -306,8 +308,8 @@ class MemoryFiles:
 
     def __init__(self) -> None:
         self.root = "memory"
-        self.content: dict[str, bytearray] = {}
-        self.directories: set[str] = {""}
+        self.content: dict[str, bytearray] = SortedDict()
+        self.directories: set[str] = SortedSet([""])
 
     def open(self, path: str) -> MemoryFile:
         self.content.setdefault(path, bytearray())
@@ -330,18 +332,26 @@ class MemoryFiles:
         return path in self.content or path in self.directories
 
     def names(self, path: str) -> list[str]:
-        prefix = f"{path}/" if path else ""
-        inside = [p[len(prefix) :] for p in (*self.content, *self.directories) if p.startswith(prefix) and p != path]
-        return sorted({name.split("/", 1)[0] for name in inside if name})
+        start = len(path) + 1 if path else 0
+        return sorted({p[start:].split("/", 1)[0] for p in self._inside(path)})
+
+    def _inside(self, path: str) -> list[str]:
+        """Every file and directory below, found without a look at the others."""
+        first, after = (f"{path}/", f"{path}0") if path else ("\0", None)  # "0" follows "/".
+        found: list[str] = []
+        paths: Any  # What is sorted has more to offer than a dictionary or a set, which is all that others may use.
+        for paths in (self.content, self.directories):
+            found += paths.irange(first, after, (True, False))
+        return found
 
     def make_directory(self, path: str) -> None:
         parts = path.split("/")
         self.directories.update("/".join(parts[: n + 1]) for n in range(len(parts)))
 
     def remove(self, path: str) -> None:
-        for known in [p for p in self.content if p == path or p.startswith(f"{path}/")]:
-            del self.content[known]
-        self.directories = {p for p in self.directories if p != path and not p.startswith(f"{path}/")}
+        for known in (path, *self._inside(path)):
+            self.content.pop(known, None)
+            self.directories.discard(known)
 
     def sync_directory(self, path: str) -> None:
         pass

@@ -1,10 +1,14 @@
 """What a partition's batches come to, read in order: its producers' state and its leader epochs.
 
-Saved now and then, checksummed, under the offset it was read up to, so that opening a log reads its end and not all
-of it. A reading aid: without it, or with one that can't be read, the batches say the same.
+Saved, checksummed, under the offset it was read up to: so that opening a log reads its end and not all of it, and so
+that a log that is truncated knows what it knew there. The batches that are left can't always say: some before were
+deleted, or compacted away. So there is a reading wherever a segment begins, as far down as a log may be truncated to;
+and where a reading can't be read, the batches say what they can.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import msgspec
 import structlog
@@ -28,15 +32,15 @@ class _Content(msgspec.Struct, array_like=True):
 
 
 class History:
-    """Of one partition."""
+    """Of one partition. `readings` are the offsets of those that are saved, in order."""
 
     def __init__(self, files: Files, directory: str) -> None:
         self.producers = Producers()
         self.epochs = EpochStarts()
         self._files = files
         self._directory = directory
-        self._saved_at: int | None = None
-        """Up to where the newest reading that is saved goes, where that is known."""
+        names = files.names(directory)
+        self.readings = sorted(int(n.removesuffix(_SUFFIX)) for n in names if n.endswith(_SUFFIX))
 
     def learn(self, header: BatchHeader, batch: memoryview) -> None:
         """The batch is the log's newest. Raises: CorruptBatchError for a control record that isn't a marker."""
@@ -44,27 +48,24 @@ class History:
         self.producers.appended(header, header.base_offset, marker=marker)
         self.epochs.assign(header.leader_epoch, header.base_offset)
 
-    def save(self, offset: int, active_base: int) -> None:
-        """Notes what the batches below `offset` come to. Two are kept: this one, and the newest that a start which
-        trusts nothing of the active segment can begin with."""
-        if offset == self._saved_at:
-            return
-        content = _Content(self.producers.snapshot(), self.epochs.entries)
-        self._files.replace(self._path(offset), wrap(msgspec.msgpack.encode(content)))
-        self._saved_at = offset
-        sealed = max((o for o in self._saved() if o <= active_base), default=offset)
-        for old in self._saved():
-            if old not in (offset, sealed):
-                self._files.remove(self._path(old))
+    def save(self, offset: int, bases: Collection[int]) -> None:
+        """Notes what the batches below `offset` come to, unless that is noted. Beside this one, those are kept that
+        stand where a segment begins (`bases`)."""
+        if offset not in self.readings:
+            content = _Content(self.producers.snapshot(), self.epochs.entries)
+            self._files.replace(self._path(offset), wrap(msgspec.msgpack.encode(content)))
+            self.readings = sorted([*self.readings, offset])
+        for old in self.readings[:]:
+            if old != offset and old not in bases:
+                self._remove(old)
 
     def load(self, limit: int) -> int:
         """Takes the newest reading of batches below `limit`. Returns: the offset to go on from; 0 without any."""
         self.producers, self.epochs = Producers(), EpochStarts()
-        for offset in self._saved():
+        for offset in self.readings[::-1]:
             reading = self._read(offset) if offset <= limit else None
             if reading is not None:
                 self.producers, self.epochs = reading
-                self._saved_at = offset
                 return offset
         return 0
 
@@ -76,24 +77,30 @@ class History:
             return Producers.restored(content.producers), EpochStarts(content.epochs)
         except msgspec.MsgspecError:
             log.warning("saved producer state can't be read, an older one is used", path=self._path(offset))
+            self.readings.remove(offset)
             return None
 
     def is_saved_within(self, first: int, last: int) -> bool:
         """Whether a reading of batches up to an offset between the two is there."""
-        return any(first <= offset <= last for offset in self._saved())
+        return any(first <= offset <= last for offset in self.readings)
 
     def saved_aborted(self) -> list[Aborted]:
         """What a start may know again of aborted transactions. Blocks."""
-        readings = [r for offset in self._saved() if (r := self._read(offset)) is not None]
+        readings = [r for offset in self.readings[:] if (r := self._read(offset)) is not None]
         return [a for producers, _ in readings for a in producers.aborted(0, INT64_MAX)]
 
     def forget_from(self, offset: int) -> None:
         """Batches from `offset` on are gone: no reading that knows of them may be taken again."""
-        if self._saved_at is not None and self._saved_at > offset:
-            self._saved_at = None
-        for saved in self._saved():
+        for saved in self.readings[:]:
             if saved > offset:
-                self._files.remove(self._path(saved))
+                self._remove(saved)
+
+    def forget_below(self, offset: int) -> None:
+        """No log is truncated to below `offset`, nor opened with less: of the readings up to there the newest will
+        do."""
+        needless = [saved for saved in self.readings if saved <= offset][:-1]
+        for saved in needless:
+            self._remove(saved)
 
     def forget_all(self) -> None:
         """No batch is left."""
@@ -105,10 +112,9 @@ class History:
         self.producers.forget_before(offset)
         self.epochs.begin_at(offset)
 
+    def _remove(self, offset: int) -> None:
+        self._files.remove(self._path(offset))
+        self.readings.remove(offset)
+
     def _path(self, offset: int) -> str:
         return f"{self._directory}/{offset:020d}{_SUFFIX}"
-
-    def _saved(self) -> list[int]:
-        """Offsets of what is there, newest first."""
-        names = self._files.names(self._directory)
-        return sorted((int(n.removesuffix(_SUFFIX)) for n in names if n.endswith(_SUFFIX)), reverse=True)

@@ -11,34 +11,30 @@ Promises:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from streamflow.log.epochs import EpochStarts
 from streamflow.log.errors import (
-    CorruptBatchError,
     LogError,
     OffsetOutOfRangeError,
-    OutOfOrderSequenceError,
-    RecordTooLargeError,
     StorageFullError,
 )
 from streamflow.log.model import Aborted, Identity
-from streamflow.log.records import BatchHeader, check_count, check_crc, parse_header, set_append_time, stamp
+from streamflow.log.records import parse_header, set_append_time, stamp
+from streamflow.log.storage.arrivals import Placed, from_leader, from_producer
 from streamflow.log.storage.compaction import Compaction, CompactionConfig, Dirt, dirt
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.history import History
 from streamflow.log.storage.kept import Kept, Quarantine
 from streamflow.log.storage.producers import Producers
-from streamflow.log.storage.recovery import Recovery, quarantine_damage, segment_bases
+from streamflow.log.storage.reader import Reader
+from streamflow.log.storage.recovery import Recovery, segment_bases
 from streamflow.log.storage.retention import retained_from
-from streamflow.log.storage.segment import Damage, Segment, Stored
+from streamflow.log.storage.segment import Stored
 from streamflow.log.storage.segments import Segments
 from streamflow.log.storage.swap import finish_swaps
-
-READ_BYTES_MAX = 8 * 1024 * 1024
-READ_BYTES_MIN = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +78,7 @@ class PartitionLog:
         self._compaction: Compaction | None = None
         self._kept = kept
         self._history = History(files, path)
+        self._reader = Reader(self._segments, kept)
         self._rolled_ms = 0
 
     def __repr__(self) -> str:
@@ -123,7 +120,7 @@ class PartitionLog:
         else:
             end = Recovery(identity, self._segments.all, self._kept, self._history, recovery_point).run(clean=clean)
             if end > self.log_end_offset:
-                self._add_segment(end)
+                self._go_on_in_another(end)
             self._begin_anew_if_behind()
             self._segments.drop_below(self.log_start_offset)
         self._history.forget_from(self.log_end_offset)
@@ -143,7 +140,7 @@ class PartitionLog:
         """Flushes, and saves what makes the next start quick."""
         self.flush()
         self._segments.active.save_index()
-        self._history.save(self.log_end_offset, self._segments.active.base_offset)
+        self._history.save(self.log_end_offset, self._segments.bases)
         self.release()
 
     def release(self) -> None:
@@ -214,11 +211,11 @@ class PartitionLog:
         StorageFailedError; nothing of them is in the log then.
         """
         data = bytearray(batches)
-        headers, duplicate = self._accept(data)
+        headers, duplicate = from_producer(data, self.producers, self.config.message_bytes_max, self.identity)
         if duplicate is not None:
             return AppendInfo(duplicate[0], duplicate[1], -1, duplicate=True)
         first = offset = self.log_end_offset
-        view, at, placed = memoryview(data), 0, []
+        view, at, placed = memoryview(data), 0, Placed()
         for header in headers:
             stamp(data, offset, leader_epoch, at)
             if self.config.append_time and not header.control:
@@ -226,42 +223,29 @@ class PartitionLog:
             placed.append((parse_header(view, at), view[at : at + header.size]))
             offset += header.last_offset_delta + 1
             at += header.size
-        self._roll_if_due(len(data), now_ms)
+        return self._append(placed, first, now_ms)
+
+    def append_fetched(self, batches: bytes | bytearray | memoryview, now_ms: int) -> AppendInfo:
+        """Appends what a leader answered to a fetch, as it is: offsets, epochs and times are the leader's, who has
+        decided what may be written. Offsets may be left out where it was compacted. A batch cut short at the end is
+        left for the next fetch.
+
+        Raises: CorruptBatchError, also for offsets that are in the log already; StorageFullError, StorageFailedError.
+        Nothing of them is in the log then.
+        """
+        end = self.log_end_offset
+        return self._append(from_leader(memoryview(batches), end, self.identity), end, now_ms)
+
+    def _append(self, placed: Placed, first: int, now_ms: int) -> AppendInfo:
+        """Args: first: the offset of the first, if there is one."""
+        if not placed:
+            return AppendInfo(first, first - 1, -1)
+        self._roll_if_due(sum(header.size for header, _ in placed), now_ms)
         self._segments.active.append(placed, self.recovery_point)
         for header, batch in placed:
             self._history.learn(header, batch)
-        return AppendInfo(first, offset - 1, max(h.max_timestamp for h, _ in placed))
-
-    def _accept(self, data: bytearray) -> tuple[list[BatchHeader], tuple[int, int] | None]:
-        """The batches' headers; where they stand already, if they do."""
-        headers: list[BatchHeader] = []
-        duplicates: list[tuple[int, int]] = []
-        before: dict[int, BatchHeader] = {}
-        at = 0
-        while at < len(data):
-            header = parse_header(data, at)
-            check_crc(data, header, at)
-            check_count(header)
-            if header.size > self.config.message_bytes_max:
-                raise RecordTooLargeError(
-                    f"a batch of {header.size} bytes for {self.identity}: max.message.bytes is "
-                    f"{self.config.message_bytes_max}; send smaller records, or raise it"
-                )
-            duplicate = self._history.producers.check(header, before.get(header.producer_id))
-            if duplicate is not None:
-                duplicates.append(duplicate)
-            headers.append(header)
-            before[header.producer_id] = header
-            at += header.size
-        if not headers:
-            raise CorruptBatchError(f"nothing to append to {self.identity}")
-        if not duplicates:
-            return headers, None
-        if len(duplicates) < len(headers):
-            raise OutOfOrderSequenceError(
-                f"{len(duplicates)} of {len(headers)} batches sent together are in {self.identity} already"
-            )
-        return headers, (duplicates[0][0], duplicates[-1][1])
+        newest = max(header.max_timestamp for header, _ in placed)
+        return AppendInfo(placed[0][0].base_offset, placed[-1][0].last_offset, newest)
 
     def _roll_if_due(self, size: int, now_ms: int) -> None:
         active = self._segments.active
@@ -280,9 +264,13 @@ class PartitionLog:
             return
         self.flush()
         active.save_index()
-        self._history.save(self.log_end_offset, active.base_offset)  # Before, so that a start finds both or neither.
-        self._add_segment(self.log_end_offset)
+        self._go_on_in_another(self.log_end_offset)
         self._rolled_ms = now_ms
+
+    def _go_on_in_another(self, base_offset: int) -> None:
+        """What came before is noted first: a start that finds the segment finds that too."""
+        self._history.save(base_offset, self._segments.bases)
+        self._add_segment(base_offset)
 
     def _add_segment(self, base_offset: int) -> None:
         self._segments.add(base_offset, self.config.index_interval_bytes)
@@ -303,70 +291,12 @@ class PartitionLog:
 
         Raises: OffsetOutOfRangeError; CorruptBatchError where the bytes don't verify.
         """
-        if offset < self.log_start_offset or offset > self.log_end_offset:
-            raise OffsetOutOfRangeError(str(self.identity), offset, self.log_start_offset, self.log_end_offset)
-        batches: list[memoryview] = []
-        size = 0
-        for found in self._from(offset, min(max_bytes, READ_BYTES_MAX)):
-            if isinstance(found, Quarantine):
-                if found.accepted:
-                    continue
-                if batches or found.first_offset >= up_to:
-                    break
-                raise self._corrupt(found)
-            if found.header.base_offset >= up_to or (batches and size + found.header.size > max_bytes):
-                break
-            if found.header.last_offset >= offset:
-                batches.append(found.data)
-                size += found.header.size
-                if size >= max_bytes:
-                    break
-        return batches
-
-    def _from(self, offset: int, read_bytes: int) -> Iterator[Stored | Quarantine]:
-        """Batches and quarantined ranges from the one that holds the offset."""
-        if offset < self._segments.bases[0] and (gap := self._kept.holding(offset)):
-            yield gap
-        for segment in self._segments.all[self._segments.number_of(offset) :]:
-            self._segments.keep_warm(segment)
-            for found in segment.walk(segment.position_of(offset), max(read_bytes, READ_BYTES_MIN)):
-                if isinstance(found, Stored):
-                    yield found
-                    continue
-                quarantine = self._quarantine(segment, found)
-                if quarantine.next_offset > offset:
-                    yield quarantine
-            following = self._segments.end_of(segment)
-            if segment.next_offset < following and (gap := self._kept.holding(max(offset, segment.next_offset))):
-                yield gap
-
-    def _quarantine(self, segment: Segment, damage: Damage) -> Quarantine:
-        return quarantine_damage(self._kept, segment, damage, self._segments.end_of(segment))
-
-    def _corrupt(self, found: Quarantine) -> CorruptBatchError:
-        return CorruptBatchError(
-            f"offsets {found.first_offset} to {found.next_offset - 1} of {self.identity} can't be read: {found.reason} "
-            f"({found.path}). The bytes are kept. To go on without them: streamflow topic accept-loss "
-            f"{self.identity.topic} --partition {self.identity.partition}"
-        )
+        return self._reader.read(offset, max_bytes, up_to)
 
     def offset_for_timestamp(self, timestamp: int, up_to: int) -> tuple[int, int] | None:
         """The first batch below `up_to` whose newest record is at or after the timestamp: its base offset and that
         timestamp, for the caller to look inside; None when there is none."""
-        for segment in self._segments.all:
-            if segment.max_timestamp < timestamp:
-                continue
-            self._segments.keep_warm(segment)
-            for found in segment.walk(segment.position_of_time(timestamp)):
-                if isinstance(found, Damage):
-                    self._quarantine(segment, found)
-                elif found.header.base_offset >= up_to:
-                    return None
-                elif found.header.max_timestamp < timestamp or not found.header.count:
-                    continue
-                elif found.header.last_offset >= self.log_start_offset:
-                    return found.header.base_offset, found.header.max_timestamp
-        return None
+        return self._reader.offset_for_timestamp(timestamp, up_to)
 
     def accept_loss(self) -> list[Quarantine]:
         """Quarantined ranges are read over from now on. Returns: those that weren't before."""
@@ -384,7 +314,11 @@ class PartitionLog:
         self._history.begin_at(offset)
 
     def apply_retention(self, now_ms: int, limit_offset: int) -> int:
-        """Deletes segments too old or too many, never the active one or one above the limit. Returns: how many."""
+        """Deletes segments too old or too many, never the active one or one above the limit. Returns: how many.
+
+        Args: limit_offset: to below it the log is never truncated.
+        """
+        self._history.forget_below(min(limit_offset, self._segments.active.base_offset))
         config, before = self.config, self.segment_count
         start = retained_from(
             self._segments.all,
@@ -421,7 +355,7 @@ class PartitionLog:
         self.recovery_point = min(self.recovery_point, self.log_end_offset)
         known = self._history.load(self.log_end_offset)
         if known < self.log_end_offset:
-            for batch in self._from(known, READ_BYTES_MAX):
+            for batch in self._reader.walk(known):
                 if isinstance(batch, Stored) and batch.header.base_offset >= known:
                     self._history.learn(batch.header, batch.data)
         self._history.begin_at(self.log_start_offset)
@@ -441,6 +375,7 @@ class PartitionLog:
         """
         self._stop_compaction()
         self._save_history(end, now_ms)
+        self._history.forget_below(end)
         self._compaction = Compaction(self._segments, self._kept, self._history, config, end, now_ms)
         return self._compaction
 
@@ -448,7 +383,7 @@ class PartitionLog:
         """No start has to learn of producers and epochs from what is below: that may be deleted or compacted."""
         if not self._history.is_saved_within(since, self._segments.active.base_offset):
             self.roll(now_ms)
-            self._history.save(self.log_end_offset, self._segments.active.base_offset)
+            self._history.save(self.log_end_offset, self._segments.bases)
 
     def _stop_compaction(self) -> None:
         if self._compaction is not None:

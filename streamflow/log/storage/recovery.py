@@ -72,7 +72,7 @@ class Recovery:
             return active.next_offset
         if known < active.base_offset:
             with suppress(StorageFullError):  # It is an aid: without it, the next start reads as much again.
-                self.history.save(active.base_offset, active.base_offset)
+                self.history.save(active.base_offset, [segment.base_offset for segment in self.segments])
         return self._check_active(active)
 
     def _check_sealed(self, segment: Segment, following: int) -> None:

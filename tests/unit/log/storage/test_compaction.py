@@ -269,8 +269,8 @@ def test_a_marker_stays_while_a_saved_reading_tells_of_its_aborted_transaction()
     for now_ms in (0, 0, 5_000, 5_000):
         clean(log, now_ms=now_ms)
         crashed = MemoryFiles()
-        crashed.content = {path: bytearray(data) for path, data in files.content.items()}
-        crashed.directories = set(files.directories)
+        crashed.content.update((path, bytearray(data)) for path, data in files.content.items())
+        crashed.directories.update(files.directories)
         again = opened(crashed, recovery_point=log.log_end_offset)
         assert {a.last_offset for a in again.snapshot_aborted(0, 100)} <= {h.base_offset for h in headers(again)}
         assert 1 in {h.base_offset for h in headers(log)}

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamflow.log.errors import DirectoryError, LogError, StorageFailedError, StorageFullError
 from streamflow.log.storage.files import DiskFiles, Files, MemoryFiles
@@ -258,3 +260,22 @@ def test_a_replace_for_which_there_is_no_space_takes_none(tmp_path: Path, monkey
         with pytest.raises(StorageFullError):
             files.replace("a", b"new")
     assert (files.read("a"), files.names("")) == (b"old", ["a"])
+
+
+paths = st.lists(st.sampled_from(["a", "a.b", "a-", "a0", "b"]), min_size=1, max_size=3).map("/".join)
+
+
+@given(st.lists(paths), paths, st.booleans())
+def test_in_memory_too_a_directory_holds_what_is_below_it_and_nothing_of_its_neighbours(
+    made: list[str], asked: str, remove: bool
+) -> None:
+    files = MemoryFiles()
+    for path in made:
+        files.open(f"{path}/file.log")
+        files.make_directory(path)
+    if remove:
+        files.remove(asked)
+        made = [p for p in made if not f"{p}/".startswith(f"{asked}/")]
+    inside = {p.removeprefix(f"{asked}/") for p in made if p.startswith(f"{asked}/")}
+    wanted = {name.split("/")[0] for name in inside} | ({"file.log"} if asked in made else set())
+    assert files.names(asked) == sorted(wanted)

@@ -25,7 +25,7 @@ def test_the_newest_reading_below_the_limit_is_taken() -> None:
     history = History(files, "d")
     for offset in (0, 5, 10):
         learn(history, offset, epoch=offset)
-        history.save(offset + 5, active_base=5)
+        history.save(offset + 5, bases=[0, 5])
     assert saved(files) == [5, 15]
     again = History(files, "d")
     assert again.load(15) == 15
@@ -37,33 +37,47 @@ def test_the_newest_reading_below_the_limit_is_taken() -> None:
 
 
 @given(st.integers(0), st.integers(1, 255))
-def test_a_reading_that_is_damaged_is_passed_over(at: int, change: int) -> None:
+def test_a_reading_that_is_damaged_is_passed_over_and_may_be_saved_again(at: int, change: int) -> None:
     files = MemoryFiles()
     history = History(files, "d")
     learn(history, 0)
-    history.save(5, active_base=5)
+    history.save(5, bases=[5])
     learn(history, 5)
-    history.save(10, active_base=5)
+    history.save(10, bases=[5])
     data = files.content[f"d/{10:020d}.state"]
     data[at % len(data)] ^= change
-    assert History(files, "d").load(100) == 5
+    again = History(files, "d")
+    assert again.load(100) == 5
+    learn(again, 5)
+    again.save(10, bases=[5])
+    assert History(files, "d").load(100) == 10
 
 
-def test_there_is_always_one_that_a_start_which_trusts_only_sealed_segments_can_take() -> None:
+def test_there_is_one_wherever_a_segment_begins_and_the_newest() -> None:
     files = MemoryFiles()
     history = History(files, "d")
-    history.save(100, active_base=100)
+    history.save(100, bases=[])
     for end in (110, 120, 130):
-        history.save(end, active_base=100)
+        history.save(end, bases=[100])
         assert saved(files) == [100, end]
-    history.save(140, active_base=140)
-    assert saved(files) == [140]
+    history.save(140, bases=[100, 130])
+    assert saved(files) == [100, 130, 140]
+
+
+def test_of_those_up_to_where_a_log_may_be_truncated_to_the_newest_stays() -> None:
+    for limit, left in ((99, [100, 110, 120]), (100, [100, 110, 120]), (115, [110, 120]), (500, [120])):
+        files = MemoryFiles()
+        history = History(files, "d")
+        for offset in (100, 110, 120):
+            history.save(offset, bases=[100, 110, 120])
+        history.forget_below(limit)
+        assert saved(files) == history.readings == left
 
 
 def test_readings_of_what_was_removed_are_removed() -> None:
     files = MemoryFiles()
     history = History(files, "d")
-    history.save(100, active_base=100)
-    history.save(120, active_base=100)
+    history.save(100, bases=[100])
+    history.save(120, bases=[100])
     history.forget_from(110)
-    assert saved(files) == [100]
+    assert saved(files) == history.readings == [100]

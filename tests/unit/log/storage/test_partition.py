@@ -21,6 +21,7 @@ from streamflow.log.errors import (
 )
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.records import Producer, build_batch, build_marker, decode, parse_header
+from streamflow.log.storage.compaction import CompactionConfig
 from streamflow.log.storage.files import MemoryFile, MemoryFiles
 from streamflow.log.storage.partition import PartitionLog, SegmentConfig
 from streamflow.log.storage.segments import WARM_SEGMENTS
@@ -56,7 +57,7 @@ def read_all(partition: PartitionLog, offset: int | None = None) -> dict[int, by
         for data in batches:
             columns = decode(data, 10**6)
             found.update(zip(columns.offsets, columns.values, strict=True))
-            at = columns.offsets[-1] + 1
+            at = parse_header(data).last_offset + 1
     return found
 
 
@@ -405,6 +406,39 @@ def test_truncating_below_the_start_is_refused() -> None:
     partition.delete_before(100)
     with pytest.raises(OffsetOutOfRangeError):
         partition.truncate_to(99)
+
+
+def test_a_truncated_log_knows_of_its_producers_what_was_compacted_away_before() -> None:
+    partition = opened(MemoryFiles())
+
+    def send(sequence: int, *, transactional: bool = True, pid: int = 1) -> None:
+        made = build_batch([b"k"], [b"v"], [0], producer=Producer(pid, 0, sequence, transactional))
+        partition.append(made, leader_epoch=0, now_ms=0)
+
+    send(0, transactional=False, pid=2)
+    send(0)
+    partition.roll(0)
+    send(1, transactional=False, pid=2)
+    send(1)
+    partition.append(
+        build_marker(commit=False, timestamp=0, producer=Producer(1, 0, -1, True)), leader_epoch=0, now_ms=0
+    )
+    run = partition.compaction(CompactionConfig(), 2, 0)
+    while not run.done:
+        run.advance(1)
+        run.apply()
+    assert 1 not in read_all(partition), "compacted away"
+    aborted, states = partition.snapshot_aborted(0, 9), list(partition.producers.states())
+    for _ in range(3):
+        partition.append(batch(0), leader_epoch=0, now_ms=0)
+        partition.roll(0)
+    partition.truncate_to(5)
+    assert partition.snapshot_aborted(0, 9) == aborted == [Aborted(1, 1, 4)]
+    assert list(partition.producers.states()) == states
+    partition.truncate_to(2)
+    assert partition.open_transactions() == [(1, 0)] and partition.open_transaction(1) == 1
+    with pytest.raises(OutOfOrderSequenceError):
+        send(2, transactional=False, pid=2)
 
 
 def test_a_log_truncated_within_the_batch_it_begins_in_begins_anew() -> None:

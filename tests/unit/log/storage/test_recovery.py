@@ -220,7 +220,8 @@ def test_a_deletion_cut_short_is_finished() -> None:
     content = {p: bytearray(c) for p, c in files.content.items()}
     partition.delete_before(60)
     kept = files.content["d/kept"]
-    files.content = {**content, "d/kept": kept}
+    files.content.clear()
+    files.content.update({**content, "d/kept": kept})
     again = opened(files)
     assert again.log_start_offset == 60
     assert base(logs(files)[0]) <= 60 < base(logs(files)[1])
