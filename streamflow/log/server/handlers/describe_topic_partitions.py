@@ -1,17 +1,18 @@
 """DescribeTopicPartitions 0 (KIP-966): topics in the order of their names, a page at a time.
 
 A page has at most as many partitions as the request or `max.request.partition.size.limit` says, and the cursor the
-next begins at. Replicas that may lead without being in sync: none.
+next begins at.
 """
 
 from __future__ import annotations
 
-from streamflow.log.controller.image import TopicImage
+from streamflow.log.controller.image import MetadataImage, TopicImage
 from streamflow.log.controller.topics import INTERNAL_TOPICS
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import describe_topic_partitions_request, describe_topic_partitions_response
 from streamflow.log.server import operations
 from streamflow.log.server.broker import Context
+from streamflow.log.server.cluster_view import offline
 
 Topic = describe_topic_partitions_response.DescribeTopicPartitionsResponseTopic
 Response = describe_topic_partitions_response.DescribeTopicPartitionsResponse
@@ -22,7 +23,8 @@ PARTITIONS_MAX = 2000
 async def handle(
     context: Context, request: describe_topic_partitions_request.DescribeTopicPartitionsRequest
 ) -> describe_topic_partitions_response.DescribeTopicPartitionsResponse:
-    known = context.node.topics.metadata.image.topics
+    image = context.node.topics.metadata.image
+    known = image.topics
     asked = sorted({topic.name for topic in request.topics})
     names, first, cursor = asked or sorted(known), 0, request.cursor
     if cursor is not None:
@@ -39,7 +41,7 @@ async def handle(
             continue
         end = min(len(topic.partitions), first + room)
         if room:
-            response.topics.append(_topic(topic, first, end))
+            response.topics.append(_topic(image, topic, first, end))
             room -= max(0, end - first)
         if end < len(topic.partitions):
             response.next_cursor = describe_topic_partitions_response.Cursor(topic_name=name, partition_index=end)
@@ -49,7 +51,7 @@ async def handle(
 
 
 def _topic(
-    topic: TopicImage, first: int, end: int
+    image: MetadataImage, topic: TopicImage, first: int, end: int
 ) -> describe_topic_partitions_response.DescribeTopicPartitionsResponseTopic:
     return Topic(
         name=topic.name,
@@ -63,8 +65,9 @@ def _topic(
                 leader_epoch=partition.leader_epoch,
                 replica_nodes=list(partition.replicas),
                 isr_nodes=list(partition.isr),
-                eligible_leader_replicas=[],
-                last_known_elr=[],
+                eligible_leader_replicas=list(partition.elr),
+                last_known_elr=list(partition.last_known_elr),
+                offline_replicas=list(offline(image, partition)),
             )
             for number, partition in enumerate(topic.partitions[first:end], first)
         ],

@@ -1,15 +1,17 @@
-"""Metadata 0–13: the brokers, and topics with their partitions; topics are created on the way if that is on."""
+"""Metadata 0–13: the brokers that aren't fenced, and topics with their partitions; topics are created on the way if
+that is on. A partition that nobody leads is LEADER_NOT_AVAILABLE."""
 
 from __future__ import annotations
 
 from streamflow.errors import StreamflowError
-from streamflow.log.controller.image import TopicImage
+from streamflow.log.controller.image import NO_LEADER, TopicImage
 from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic
 from streamflow.log.errors import TopicExistsError
 from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import metadata_request, metadata_response
 from streamflow.log.server import operations
 from streamflow.log.server.broker import NO_ID, Broker, Context
+from streamflow.log.server.cluster_view import controller_id, members, offline
 
 ERROR = metadata_response.MetadataResponseTopic
 IDS_SINCE = 12
@@ -29,12 +31,11 @@ async def handle(context: Context, request: metadata_request.MetadataRequest) ->
             topic.topic_authorized_operations = operations.TOPIC
     return metadata_response.MetadataResponse(
         brokers=[
-            metadata_response.MetadataResponseBroker(
-                node_id=broker.node_id, host=broker.advertised.host, port=broker.advertised.port
-            )
+            metadata_response.MetadataResponseBroker(node_id=m.broker_id, host=m.host, port=m.port, rack=m.rack)
+            for m in members(broker)
         ],
         cluster_id=broker.cluster_id,
-        controller_id=broker.node_id,
+        controller_id=controller_id(broker),
         topics=topics,
         cluster_authorized_operations=(
             operations.CLUSTER if request.include_cluster_authorized_operations else operations.NOT_ASKED
@@ -77,17 +78,20 @@ async def _create(broker: Broker, name: str) -> None:
 
 
 def _topic(broker: Broker, topic: TopicImage) -> metadata_response.MetadataResponseTopic:
+    image = broker.node.topics.metadata.image
     return metadata_response.MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=topic.name in INTERNAL_TOPICS,
         partitions=[
             metadata_response.MetadataResponsePartition(
+                error_code=ErrorCode.leader_not_available if p.leader == NO_LEADER else ErrorCode.none,
                 partition_index=number,
                 leader_id=p.leader,
                 leader_epoch=p.leader_epoch,
                 replica_nodes=list(p.replicas),
                 isr_nodes=list(p.isr),
+                offline_replicas=list(offline(image, p)),
             )
             for number, p in enumerate(topic.partitions)
         ],

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TypeVar
 
@@ -8,7 +8,8 @@ import pytest
 
 from streamflow.errors import UnknownTopicError
 from streamflow.event import TopicPartition
-from streamflow.log.controller.alter import Change, Operation, changed
+from streamflow.log.controller.alter import Alterable, Change, Operation, changed
+from streamflow.log.controller.records import PartitionChange
 from streamflow.log.controller.topics import NewTopic
 from streamflow.log.node.admin import BROKER_ALTERABLE, DYNAMIC
 from streamflow.log.node.config import NODE_SETTINGS, NodeConfig
@@ -45,6 +46,26 @@ async def test_partitions_and_settings_are_what_the_metadata_log_says_after_a_re
     node = await opened(files, log_retention_ms="8")
     configs = [node.topics.find(TopicPartition("t", number)).log.config for number in range(3)]
     assert {(c.segment_bytes, c.segment_ms, c.retention_ms) for c in configs} == {(5000, 7, 8)}
+
+
+async def test_nobody_stays_eligible_by_a_minimum_that_held_before() -> None:
+    node = await opened(MemoryFiles())
+    await node.admin.create_topic(NewTopic(name="t", config={"min.insync.replicas": "2"}))
+    image = node.topics.metadata.image
+    topic = image.topics["t"]
+    step = PartitionChange(topic_id=topic.topic_id, partition=0, replicas=(1, 2), elr=(2,))
+
+    def least(number: str) -> Callable[[Alterable, Mapping[str, str]], Mapping[str, str]]:
+        return lambda table, before: changed(table, before, [Change(Operation.SET, "min.insync.replicas", number)])
+
+    image.apply(step)
+    await node.admin.alter_topic("t", least("2"))
+    assert topic.partitions[0].elr == (2,), "as before"
+    await node.admin.alter_topic("t", least("1"))
+    assert topic.partitions[0].elr == ()
+    image.apply(step)
+    await node.admin.alter_broker(None, least("3"))
+    assert topic.partitions[0].elr == ()
 
 
 async def test_an_alteration_that_says_what_is_so_writes_nothing() -> None:
