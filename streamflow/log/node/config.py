@@ -18,6 +18,8 @@ from streamflow.log.storage.partition import SegmentConfig, by_kafka_names
 FLUSH_COMMIT = "commit"
 FLUSH_INTERVAL = "interval"
 FLUSH_OS = "os"
+RACK_AWARE = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+"""Kafka's name for its own, so that a file of settings for Kafka serves."""
 
 NODE_SETTINGS = (
     Setting(
@@ -131,6 +133,56 @@ NODE_SETTINGS = (
         least=1024,
         most=2**31 - 1,
         reason="as Kafka: what an answer to a fetch holds at most, whatever the client asks for",
+    ),
+    Setting(
+        field="replica_lag_ms_max",
+        name="replica.lag.time.max.ms",
+        default=30_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka: a follower that hasn't caught up for so long isn't in sync, and isn't waited for",
+    ),
+    Setting(
+        field="replica_fetch_wait_ms_max",
+        name="replica.fetch.wait.max.ms",
+        default=500,
+        unit="ms",
+        least=1,
+        reason="as Kafka: how long a follower's fetch waits for records; below replica.lag.time.max.ms",
+    ),
+    Setting(
+        field="replica_fetch_bytes_max",
+        name="replica.fetch.max.bytes",
+        default=1 << 20,
+        unit="bytes",
+        least=1024,
+        most=2**31 - 1,
+        reason="as Kafka: of one partition in an answer to a follower; a batch that is larger comes whole",
+    ),
+    Setting(
+        field="replica_fetch_response_bytes_max",
+        name="replica.fetch.response.max.bytes",
+        default=10 << 20,
+        unit="bytes",
+        least=1024,
+        most=2**31 - 1,
+        reason="as Kafka: of an answer to a follower",
+    ),
+    Setting(
+        field="replica_fetch_backoff_ms",
+        name="replica.fetch.backoff.ms",
+        default=1_000,
+        unit="ms",
+        least=1,
+        reason="as Kafka: a follower whose fetch failed asks again after so long",
+    ),
+    Setting(
+        field="replica_selector",
+        name="replica.selector.class",
+        default="",
+        unit="",
+        choices=("", RACK_AWARE),
+        reason="as Kafka: consumers read from the leader, unless they are sent to a replica in their rack (KIP-392)",
     ),
     Setting(
         field="connections_max_idle_ms",
@@ -345,6 +397,12 @@ class NodeConfig:
     delete_topics: bool
     num_partitions: int
     fetch_bytes_max: int
+    replica_lag_ms_max: int
+    replica_fetch_wait_ms_max: int
+    replica_fetch_bytes_max: int
+    replica_fetch_response_bytes_max: int
+    replica_fetch_backoff_ms: int
+    replica_selector: str
     connections_max_idle_ms: int
     connections_max: int
     connections_per_ip_max: int
@@ -375,6 +433,11 @@ class NodeConfig:
 
     static: Mapping[str, str]
     """What was given, by Kafka's names: defaults of topics' settings too."""
+
+    @property
+    def rack_aware(self) -> bool:
+        """Consumers are sent to a replica in their rack (KIP-392)."""
+        return self.replica_selector == RACK_AWARE
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> NodeConfig:

@@ -58,9 +58,9 @@ class Flusher:
 
     async def flush(self, replicas: Iterable[Replica]) -> None:
         """Raises: StorageFailedError, now and for ever after, when the disk can't be relied on."""
-        ends = {r: r.leader.end for r in replicas if r.unflushed}
+        ends = {r: r.end for r in replicas if r.unflushed}
         self.want(ends)
-        while any(r.leader.flushed < end and not r.deleted for r, end in ends.items()):
+        while any(r.flushed_end < min(end, r.end) and not r.deleted for r, end in ends.items()):
             self.check()
             if self._round is not None:
                 await self._round.wait()

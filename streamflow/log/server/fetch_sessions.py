@@ -34,11 +34,16 @@ Key = tuple[str, bytes, int]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a consumer wants of a partition."""
+    """What a consumer or a follower wants of a partition. `last_epoch` is the epoch of the last record it has,
+    `log_start_offset` where a follower's log begins, `high_watermark` the one it knows, as far as it tells (KIP-1166).
+    """
 
     offset: int
     bytes_max: int
     leader_epoch: int
+    last_epoch: int = -1
+    log_start_offset: int = -1
+    high_watermark: int = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -75,7 +80,12 @@ class Session:
 def wanted_of(request: fetch_request.FetchRequest) -> dict[Key, Wanted]:
     return {
         (topic.topic, topic.topic_id, p.partition): Wanted(
-            p.fetch_offset, p.partition_max_bytes, p.current_leader_epoch
+            p.fetch_offset,
+            p.partition_max_bytes,
+            p.current_leader_epoch,
+            p.last_fetched_epoch,
+            p.log_start_offset,
+            p.high_watermark,
         )
         for topic in request.topics
         for p in topic.partitions

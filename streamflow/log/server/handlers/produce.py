@@ -1,21 +1,23 @@
 """Produce 3–13: batches are checked by their header and checksum, given their offsets, and appended unopened.
 
 Versions 0–2 are listed and refused (see `versions`). Requests of a connection are appended in their order; each is
-answered once its records are as durable as the flush policy says, and those behind it don't wait for that (KIP-98 lets
-a producer have five in flight). Those of transactions are seen to by `transactional_batches`.
+answered once its records are as safe as `acks` asks for (`node.acknowledgement`), and those behind it don't wait for
+that (KIP-98 lets a producer have five in flight). Those of transactions are seen to by `transactional_batches`.
 """
 
 from __future__ import annotations
 
 from streamflow.errors import StreamflowError
 from streamflow.log.controller.topics import INTERNAL_TOPICS
-from streamflow.log.errors import CorruptBatchError, InvalidRecordError, InvalidTopicError, StorageFailedError
+from streamflow.log.errors import CorruptBatchError, InvalidRecordError, InvalidTopicError
+from streamflow.log.node.acknowledgement import Acknowledgement
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import produce_request, produce_response
 from streamflow.log.records import MAGIC, BatchHeader, check_count, parse_header
 from streamflow.log.server import transactional_batches
-from streamflow.log.server.broker import NO_ID, Answer, CloseConnectionError, Context, Later
+from streamflow.log.server.broker import Answer, CloseConnectionError, Context, Later
+from streamflow.log.server.leadership import Directions, find_leader, find_topic
 from streamflow.log.server.producer_errors import append_code
 from streamflow.log.server.transactional_batches import ABORTABLE_SINCE, ADDS_SINCE
 
@@ -27,7 +29,7 @@ MAGIC_AT = 16
 
 
 async def handle(context: Context, request: produce_request.ProduceRequest) -> Answer:
-    appended: list[Replica] = []
+    appended: dict[Replica, tuple[Partition, int]] = {}
     refusals = await transactional_batches.add_partitions(context, request)
     response = produce_response.ProduceResponse(
         responses=[
@@ -41,28 +43,26 @@ async def handle(context: Context, request: produce_request.ProduceRequest) -> A
             for topic in request.topic_data
         ]
     )
-    if request.acks == 0:
+    # Without the request, which holds the frame: it isn't needed while others are waited for.
+    acks, timeout_ms = request.acks, request.timeout_ms
+    pending = Acknowledgement(context.node.flusher, {replica: end for replica, (_, end) in appended.items()})
+    if acks == 0:
         _hang_up_if_refused(response)
-    if not appended or not context.node.durable:
-        return None if request.acks == 0 else response
+    done = pending.is_committed if acks == ALL else pending.is_kept
+    if done:
+        return None if acks == 0 else _directed(context, response)
 
-    acks = request.acks  # Without the request, which holds the frame: it isn't needed while the disk is waited for.
-
-    async def durable() -> produce_response.ProduceResponse | None:
-        try:
-            await context.node.flusher.flush(appended)
-        except StorageFailedError as error:
-            for topic in response.responses:
-                for partition in topic.partition_responses:
-                    _refuse(context, partition, error)
+    async def acknowledged() -> produce_response.ProduceResponse | None:
+        failures = await (pending.committed(timeout_ms) if acks == ALL else pending.kept())
+        for replica, error in failures.items():
+            _refuse(context, appended[replica][0], error)
         if acks == 0:  # Flushed all the same: what isn't durable is shown to nobody.
             _hang_up_if_refused(response)
             return None
-        return response
+        return _directed(context, response)
 
-    context.node.flusher.want(appended)  # Whether or not the client stays for its answer.
-    ends = [(replica, replica.leader.end) for replica in appended]
-    return Later(durable, lambda: all(replica.leader.flushed >= end for replica, end in ends))
+    pending.want()  # Whether or not the client stays for its answer.
+    return Later(acknowledged, lambda: pending.is_committed if acks == ALL else pending.is_kept)
 
 
 def _append(
@@ -70,28 +70,24 @@ def _append(
     request: produce_request.ProduceRequest,
     topic: produce_request.TopicProduceData,
     data: produce_request.PartitionProduceData,
-    appended: list[Replica],
+    appended: dict[Replica, tuple[Partition, int]],
     refusals: transactional_batches.Refusals,
 ) -> produce_response.PartitionProduceResponse:
     answer = Partition(index=data.index, base_offset=-1)
-    image = context.broker.topic(topic.name, topic.topic_id)
-    replica = None if image is None else context.broker.replica(image, data.index)
-    if image is None or replica is None:
-        by_id = topic.topic_id != NO_ID and image is None
-        answer.error_code = ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition
-        return answer
-    if request.acks not in ACKS:
-        answer.error_code = ErrorCode.invalid_required_acks
-        return answer
     records = data.records
     assert isinstance(records, memoryview | None), "read from a frame"
     try:
+        image = find_topic(context.broker, topic.name, topic.topic_id)
+        replica = find_leader(context.broker, image, data.index)
+        if request.acks not in ACKS:
+            answer.error_code = ErrorCode.invalid_required_acks
+            return answer
         records = records or memoryview(b"")
         header = only_header(records)
         if image.name in INTERNAL_TOPICS:
             raise InvalidTopicError(f"topic '{image.name}' is the log's own; groups and transactions write to it")
         if request.acks == ALL:
-            replica.admission.check_replicas(len(image.partitions[data.index].isr))
+            replica.admission.check_replicas(len(replica.leader.isr.committed))
         replica.admission.check_times(header, context.node.now_ms())
         replica.admission.check_keys(records, header)
         transactional_batches.check(context, request.transactional_id, replica.where, header, refusals)
@@ -103,8 +99,27 @@ def _append(
     answer.log_start_offset = replica.log.log_start_offset
     if replica.log.config.append_time and not info.duplicate:
         answer.log_append_time_ms = info.max_timestamp
-    appended.append(replica)
+    appended[replica] = answer, info.last_offset + 1
     return answer
+
+
+def _directed(context: Context, response: produce_response.ProduceResponse) -> produce_response.ProduceResponse:
+    """With who leads what was refused because this node doesn't."""
+    directions = Directions(context.broker)
+    for topic in response.responses:
+        for partition in topic.partition_responses:
+            if partition.error_code == ErrorCode.not_leader_or_follower:
+                image = context.broker.topic(topic.name, topic.topic_id)
+                leader = directions.leader(image, partition.index)
+                if leader is not None:
+                    partition.current_leader = produce_response.LeaderIdAndEpoch(
+                        leader_id=leader[0], leader_epoch=leader[1]
+                    )
+    response.node_endpoints = [
+        produce_response.NodeEndpoint(node_id=node_id, host=host, port=port, rack=rack)
+        for node_id, host, port, rack in directions.endpoints()
+    ]
+    return response
 
 
 def only_header(records: memoryview) -> BatchHeader:
