@@ -120,6 +120,7 @@ def test_a_start_that_never_came_to_serve_leaves_the_data_as_it_was() -> None:
     c.register(2, previous=first)
     assert c.state() == (1, (1,), (2,)), "it died before it could write its second epoch down"
     c.unfence(2)
+    c.fence(2)
     c.register(2, previous=first)
     assert c.state() == (1, (1,), ()), "it has served since: whoever brings the first epoch brings an old disk"
 
