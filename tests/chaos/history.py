@@ -1,7 +1,8 @@
-"""What clients did and saw: operations as they began and ended, and as the checker of anomalies wants them.
+"""What clients did and saw: operations as they began and ended.
 
 An operation is a send, a transaction, or a poll. It ends `ok`; `fail`, when it certainly did nothing; or `info`, when
-nobody can tell (a time-out, a client that was torn down). Values are unique; a key of the checker's is a partition.
+nobody can tell (a time-out, a client that was torn down). Values are unique. A process never changes what it reads: who
+is assigned something else goes on under another name.
 
 Rules for whoever edits this: doubt is `info`. A `fail` that was appended is reported as an anomaly, and so is an `ok`
 that wasn't.
@@ -13,10 +14,9 @@ import itertools
 import json
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 OK, FAIL, INFO = "ok", "fail", "info"
 
@@ -51,11 +51,6 @@ class Operation:
     def saw(self, partition: int, offset: int, value: int) -> None:
         """One more record that it read."""
         self.polled.setdefault(partition, []).append((offset, value))
-
-    def micro(self) -> list[tuple[Any, ...]]:
-        """As the checker's micro-operations."""
-        polls: list[tuple[Any, ...]] = [("poll", self.polled)] if self.polled else []
-        return polls + [("send", send.partition, send.offset, send.value) for send in self.sent]
 
 
 class History:
@@ -99,15 +94,6 @@ class History:
         """A line of JSON an operation."""
         with path.open("w") as out:
             out.writelines(json.dumps(asdict(operation)) + "\n" for operation in self.operations)
-
-
-def for_checker(operations: Iterable[Operation]) -> list[dict[str, Any]]:
-    """The checker's history: by when operations began, which is the order in which a process did them.
-
-    A process here never changes what it reads: who is assigned something else goes on under another name.
-    """
-    ordered = sorted(operations, key=lambda o: o.began)
-    return [{"p": o.process, "t": o.outcome, "f": "txn", "v": o.micro()} for o in ordered]
 
 
 def unavailability(operations: Sequence[Operation], began: float, ended: float) -> dict[int, float]:

@@ -12,7 +12,6 @@ from tests.chaos.history import (
     OK,
     History,
     Operation,
-    for_checker,
     longest_gap,
     unavailability,
     uneven_copies,
@@ -53,24 +52,6 @@ def test_what_was_acknowledged_must_be_read() -> None:
     history.end(operation, OK, 2.0)
     assert history.acknowledged() == 1
     assert history.must_be_read() == {(3, 7)}
-
-
-def test_the_checker_gets_operations_in_the_order_in_which_they_began() -> None:
-    first = sent("a", 1.0, (0, 10, 5))
-    second = polled("b", 2.0, (0, 5, 10))
-    assert for_checker([second, first]) == [
-        {"p": "a", "t": "ok", "f": "txn", "v": [("send", 0, 5, 10)]},
-        {"p": "b", "t": "ok", "f": "txn", "v": [("poll", {0: [(5, 10)]})]},
-    ]
-
-
-def test_a_copy_reads_before_it_sends() -> None:
-    copy = polled("c", 1.0, (0, 5, 10), kind="copy")
-    copy.send(1, 11)
-    assert copy.micro() == [("poll", {0: [(5, 10)]}), ("send", 1, None, 11)]
-
-
-GOOD = [sent("a", 1.0, (0, 10, 0)), sent("a", 2.0, (0, 11, 1)), polled("b", 3.0, (0, 0, 10), (0, 1, 11))]
 
 
 def copy(began: float, *offsets: int, outcome: str = OK, value: int = 0) -> Operation:
@@ -114,7 +95,7 @@ def test_unavailability_is_each_partitions_own_and_counts_acknowledgements_alone
 
 def test_a_history_is_written_a_line_an_operation(tmp_path: Path) -> None:
     history = History()
-    history.add(GOOD[0])
+    history.add(sent("a", 1.0, (0, 10, 0)))
     history.write(tmp_path / "history.jsonl")
     (line,) = (tmp_path / "history.jsonl").read_text().splitlines()
     assert json.loads(line)["sent"] == [{"partition": 0, "value": 10, "offset": 0}]
