@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from streamflow.errors import ConfigError
 
 INT64_MAX = 2**63 - 1
-
+_REPLICA = r"\*|\d+:\d+"
+"""All, or a partition's on a broker."""
 
 Value = bool | int | float | str
 
@@ -254,5 +255,25 @@ TOPIC_SETTINGS = (
         unit="",
         reason="as Kafka: when nobody who has all committed records is there, nobody leads; with true, somebody leads "
         "who may lack some, and they are lost",
+    ),
+    Setting(
+        field="leader_throttled_replicas",
+        name="leader.replication.throttled.replicas",
+        default="",
+        unit="",
+        many=True,
+        pattern=_REPLICA,
+        reason="as Kafka: which replicas that aren't in sync are sent to no faster than the broker's "
+        "leader.replication.throttled.rate",
+    ),
+    Setting(
+        field="follower_throttled_replicas",
+        name="follower.replication.throttled.replicas",
+        default="",
+        unit="",
+        many=True,
+        pattern=_REPLICA,
+        reason="as Kafka: which replicas that aren't in sync are fetched for no faster than the broker's "
+        "follower.replication.throttled.rate",
     ),
 )

@@ -13,8 +13,6 @@ from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting
 
 _INT32_MAX = 2**31 - 1
 _UNCOMPRESSED = "batches are kept as their producers compressed them"
-_REPLICA = r"\*|\d+:\d+"
-"""All, or a partition's on a broker."""
 _UNTIERED = "nothing is moved to remote storage"
 
 INERT_TOPIC_SETTINGS = (
@@ -90,24 +88,6 @@ INERT_TOPIC_SETTINGS = (
         unit="ms",
         fixed=True,
         reason="when records are made durable is the node's setting log.flush",
-    ),
-    Setting(
-        field="follower_throttled_replicas",
-        name="follower.replication.throttled.replicas",
-        default="",
-        unit="",
-        many=True,
-        pattern=_REPLICA,
-        reason="each partition has one replica: nothing is copied that could be throttled",
-    ),
-    Setting(
-        field="leader_throttled_replicas",
-        name="leader.replication.throttled.replicas",
-        default="",
-        unit="",
-        many=True,
-        pattern=_REPLICA,
-        reason="each partition has one replica: nothing is copied that could be throttled",
     ),
     Setting(
         field="local_retention_bytes",

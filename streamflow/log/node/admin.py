@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from streamflow.errors import StreamflowError, UnknownTopicError
+from streamflow.errors import ConfigError, StreamflowError, UnknownTopicError
 from streamflow.event import TopicPartition
 from streamflow.log.controller import reassignments
 from streamflow.log.controller import records as r
@@ -19,12 +19,13 @@ from streamflow.log.controller.elections import elect, forget_eligible
 from streamflow.log.controller.image import MetadataImage, PartitionImage, TopicImage
 from streamflow.log.controller.partitions import create_partitions
 from streamflow.log.controller.quotas import QuotaChange, alter_quotas
+from streamflow.log.controller.throttles import THROTTLE_SETTINGS
 from streamflow.log.controller.topics import INTERNAL_TOPICS, TOPIC_ALTERABLE, NewTopic
 from streamflow.log.errors import ElectionNotNeededError, PolicyViolationError
 from streamflow.log.node.config import BROKER_SETTINGS, NodeConfig
 from streamflow.log.node.topics import Topics
 
-DYNAMIC = frozenset(setting.name for setting in TOPIC_DEFAULTS)
+DYNAMIC = frozenset(setting.name for setting in (*TOPIC_DEFAULTS, *THROTTLE_SETTINGS))
 """The broker's settings that may be altered while it runs."""
 BROKER_ALTERABLE = Alterable(
     settings=BROKER_SETTINGS, read_only={setting.name for setting in BROKER_SETTINGS if setting.name not in DYNAMIC}
@@ -90,6 +91,8 @@ class Admin:
                 r.BrokerSetting(broker_id=broker_id, name=key, value=value)
                 for key, value in _differences(before, after)
             ]
+            if broker_id is not None and any(c.name == IN_SYNC_MIN for c in changes):
+                raise ConfigError(f"{IN_SYNC_MIN} is the same on all brokers; alter it of a topic, or of all brokers")
             every = image.topics.values()
             return [*changes, *(forget_eligible(every) if any(c.name == IN_SYNC_MIN for c in changes) else ())]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from streamflow.log.controller.configs import TOPIC_SETTINGS, Setting, as_text, parse_all
 from streamflow.log.controller.effective import TOPIC_DEFAULTS
+from streamflow.log.controller.throttles import THROTTLE_SETTINGS
 from streamflow.log.node.cluster_settings import CLUSTER_SETTINGS
 from streamflow.log.node.inert import INERT_BROKER_SETTINGS
 from streamflow.log.storage.partition import SegmentConfig, by_kafka_names
@@ -373,6 +374,7 @@ IN_LONGER_UNITS = {
 BROKER_SETTINGS: tuple[Setting, ...] = (
     *NODE_SETTINGS,
     *TOPIC_DEFAULTS,
+    *THROTTLE_SETTINGS,
     *INERT_BROKER_SETTINGS,
     *(setting for _, _, setting in IN_LONGER_UNITS.values()),
 )
@@ -471,5 +473,5 @@ def segment_config(config: Mapping[str, str]) -> SegmentConfig:
     return replace(segments, segment_ms=min(segments.segment_ms, int(config["max.compaction.lag.ms"])))
 
 
-TABLE: tuple[Setting, ...] = (*NODE_SETTINGS, *TOPIC_SETTINGS)
+TABLE: tuple[Setting, ...] = (*NODE_SETTINGS, *THROTTLE_SETTINGS, *TOPIC_SETTINGS)
 """Every setting there is: what documentation and commands read."""

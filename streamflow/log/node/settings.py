@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from streamflow.log.controller.configs import TOPIC_SETTINGS, parse_all
 from streamflow.log.controller.effective import BrokerConfig, topic_config
 from streamflow.log.controller.image import TopicImage
+from streamflow.log.controller.throttles import Side, bytes_per_second
 from streamflow.log.node.admission import Admission
 from streamflow.log.node.config import segment_config
 from streamflow.log.node.metadata import MetadataLog
@@ -44,6 +45,11 @@ class Settings:
         compacted = "compact" in str(values.pop("cleanup_policy"))
         return Admission(**values, append_time=append_time, compacted=compacted)  # type: ignore[arg-type]
         # parse_all gives each field the type of its default
+
+    def throttle(self, side: Side, topic: TopicImage, partition: int) -> int | None:
+        """How much of the partition this node may copy as the leader or as a follower, in bytes a second; None is no
+        limit. All partitions that are throttled share it."""
+        return bytes_per_second(side, topic.config, partition, self._metadata.node_id, self.broker)
 
 
 _ADMISSION_NAMES = {

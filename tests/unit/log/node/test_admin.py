@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 
-from streamflow.errors import UnknownTopicError
+from streamflow.errors import ConfigError, UnknownTopicError
 from streamflow.event import TopicPartition
 from streamflow.log.controller.alter import Alterable, Change, Operation, changed
 from streamflow.log.controller.records import PartitionChange
@@ -66,6 +66,8 @@ async def test_nobody_stays_eligible_by_a_minimum_that_held_before() -> None:
     image.apply(step)
     await node.admin.alter_broker(None, least("3"))
     assert topic.partitions[0].elr == ()
+    with pytest.raises(ConfigError, match="same on all brokers"):
+        await node.admin.alter_broker(1, least("2"))
 
 
 async def test_an_alteration_that_says_what_is_so_writes_nothing() -> None:
