@@ -124,6 +124,14 @@ class SimulatedDisk(MemoryFiles):
         known_as = self._renamed[0] if self._renamed is not None and self._renamed[1] == path else path
         self._durable[known_as] = bytes(self.content[path])
 
+    def rot(self, path: str, at: int, change: int) -> None:
+        """A byte isn't any more what was written."""
+        self.content[path][at] ^= change
+        durable = bytearray(self._durable[path])
+        if at < len(durable):
+            durable[at] ^= change
+            self._durable[path] = bytes(durable)
+
     def restart(self) -> None:
         """Power comes back: every file is what was synced, with some of what wasn't."""
         if self._chance.random() < 0.5:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from uuid import UUID
 
 import pytest
 
+from streamflow.log.errors import CorruptBatchError
 from streamflow.log.model import Identity
-from streamflow.log.records import Producer, build_batch, decode, parse_header
+from streamflow.log.records import NOBODY, Producer, build_batch, decode, parse_header, stamp
 from streamflow.log.storage.compaction import CompactionConfig
 from streamflow.log.storage.partition import PartitionLog, SegmentConfig
+from streamflow.log.storage.segment import Stored
 
 sys.path.insert(0, str(Path(__file__).parent))
 from disk import PowerLost, SimulatedDisk
@@ -170,3 +173,102 @@ def test_at_whatever_moment_of_a_compaction_the_power_goes_the_newest_of_each_ke
         found = read_all(partition)
         assert found.items() <= {n: b"%d" % n * 30 for n in range(80)}.items()
         assert found.keys() >= set(range(73, 80))
+
+
+@pytest.mark.parametrize("ahead", [-30, -1, 0, 25])
+def test_at_whatever_moment_the_power_goes_a_log_that_begins_anew_is_the_old_one_or_an_empty_one(ahead: int) -> None:
+    def life(disk: SimulatedDisk) -> None:
+        partition = opened(disk, 0)
+        for n in range(60):
+            partition.append(numbered(n, Producer(9, 0, n)), leader_epoch=3, now_ms=0)
+        partition.delete_before(7)
+        partition.flush()
+        filled.append(disk.operations)
+        partition.start_anew(60 + ahead)
+
+    filled: list[int] = []
+    whole = SimulatedDisk(Random(0))
+    life(whole)
+    ends = set()
+    for crash_at in range(filled[0], whole.operations + 1):
+        disk = SimulatedDisk(Random(crash_at), crash_at)
+        with suppress(PowerLost):
+            life(disk)
+        disk.restart()
+        partition = opened(disk, min(60, 60 + ahead))
+        began = (partition.log_start_offset, partition.log_end_offset)
+        ends.add(began)
+        assert began in {(7, 60), (60 + ahead, 60 + ahead)} and partition.quarantined == []
+        assert read_all(partition) == ({n: b"%d" % n * 30 for n in range(7, 60)} if began == (7, 60) else {})
+        assert bool(partition.producers.is_known(9)) == bool(partition.epochs.entries) == (began == (7, 60))
+        partition.append_fetched(fetched(partition.log_end_offset + 2), 0)
+        partition.close()
+        again = opened(disk, partition.recovery_point)
+        assert again.log_end_offset == began[1] + 3 and again.quarantined == []
+    assert len(ends) == 2
+
+
+@pytest.mark.parametrize("lost", [0, 30, 59])
+def test_at_whatever_moment_of_a_repair_the_power_goes_it_is_done_or_can_be_done_again(lost: int) -> None:
+    copies: dict[int, bytes] = {}
+
+    def life(disk: SimulatedDisk) -> None:
+        partition = opened(disk, 0)
+        for n in range(60):
+            partition.append(numbered(n, Producer(9, 0, n)), leader_epoch=n // 20, now_ms=0)
+        for n in range(60):
+            copies[n] = bytes(partition.read(n, 1, up_to=60)[0])
+        partition.close()
+        partition = opened(disk, 60, clean=True)
+        [segment] = [s for s in partition._segments.all if s.base_offset <= lost < s.next_offset]
+        for found in segment.walk():
+            assert isinstance(found, Stored)
+            if found.header.base_offset in (lost, lost + 2):
+                disk.rot(segment.path, found.position + 90, 1)
+        partition = opened(disk, 60)
+        find_damage(partition)
+        broken.append(disk.operations)
+        repair(partition)
+
+    def repair(partition: PartitionLog) -> None:
+        for quarantine in partition.quarantined[:1]:
+            first, after = quarantine.first_offset, quarantine.next_offset
+            partition.repair(first, b"".join(copies[n] for n in range(max(0, first - 3), min(60, after + 2))))
+
+    broken: list[int] = []
+    whole = SimulatedDisk(Random(0))
+    life(whole)
+    for crash_at in range(broken[0], whole.operations):
+        disk = SimulatedDisk(Random(crash_at), crash_at)
+        with pytest.raises(PowerLost):
+            life(disk)
+        disk.restart()
+        partition = opened(disk, 60)
+        assert (partition.log_start_offset, partition.log_end_offset) == (0, 60)
+        find_damage(partition)
+        known = {q.first_offset for q in partition.quarantined}
+        assert known <= {lost, lost + 2}
+        while partition.quarantined:
+            repair(partition)
+        assert read_all(partition) == {n: b"%d" % n * 30 for n in range(60)}
+        assert [bytes(partition.read(n, 1, up_to=60)[0]) for n in range(60)] == list(copies.values())
+        assert partition.epochs.entries == [(0, 0), (1, 20), (2, 40)]
+        again = opened(disk, partition.recovery_point)
+        find_damage(again)
+        assert again.quarantined == [] and read_all(again).keys() == set(range(60))
+
+
+def numbered(n: int, producer: Producer = NOBODY) -> bytearray:
+    return build_batch([None], [b"%d" % n * 30], [0], producer=producer)
+
+
+def fetched(offset: int) -> bytearray:
+    made = numbered(offset)
+    stamp(made, offset, 4)
+    return made
+
+
+def find_damage(partition: PartitionLog) -> None:
+    for n in range(partition.log_start_offset, partition.log_end_offset):
+        with suppress(CorruptBatchError):
+            partition.read(n, 1, up_to=partition.log_end_offset)

@@ -1,7 +1,8 @@
 """A partition's log against a model, through any sequence of what may happen to it.
 
-Append (plain, idempotent, transactional), sent again, roll, flush, compact, delete by age, size and offset, truncate,
-close and open, and the power lost in the middle of any of these, at any of the disk's operations. Whatever happened,
+Append (plain, idempotent, transactional, as a follower), sent again, begin anew, roll, flush, compact, delete by
+age, size and offset, truncate, rot and repair, close and open, and the power lost in the middle of any of these, at any
+of the disk's operations. Whatever happened,
 the log gives what the model gives: records by offset, its start and its end, what producers have sent and which
 transactions are open, what readers of committed records see from wherever they begin, and where times are found.
 """
@@ -24,11 +25,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from streamflow.log.epochs import EpochStarts
+from streamflow.log.errors import CorruptBatchError
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.node.times import first_record_since
-from streamflow.log.records import NOBODY, Producer, build_batch, build_marker, decode, marker_commits, parse_header
+from streamflow.log.records import (
+    NOBODY,
+    Producer,
+    build_batch,
+    build_marker,
+    decode,
+    marker_commits,
+    parse_header,
+    stamp,
+)
 from streamflow.log.storage.compaction import CompactionConfig
 from streamflow.log.storage.partition import PartitionLog, SegmentConfig
+from streamflow.log.storage.segment import FRAME_BYTES, Stored
 
 sys.path.insert(0, str(Path(__file__).parent))
 from disk import PowerLost, SimulatedDisk
@@ -285,6 +297,80 @@ class StorageMachine(RuleBasedStateMachine):
         info = self.log.append(data, leader_epoch=self.epoch, now_ms=self.now)
         assert (info.base_offset, info.last_offset, info.duplicate) == (base, batch.last, False)
 
+    @rule(
+        sent=st.lists(rows, min_size=1, max_size=3),
+        gaps=st.lists(st.integers(0, 3), min_size=3, max_size=3),
+        later=st.integers(0, 1),
+        cut=st.integers(0, 80),
+    )
+    def append_fetched(self, sent: list[list[Row]], gaps: list[int], later: int, cut: int) -> None:
+        """As a follower: offsets left out, newer epochs, and the beginning of a batch that isn't whole."""
+        self.epoch += later
+        data, base = bytearray(), self.model.end
+        for rows, gap in zip(sent, gaps, strict=False):
+            made = build_batch(*(list(column) for column in zip(*rows, strict=True)))
+            base += gap
+            stamp(made, base, self.epoch)
+            data += made
+            self.model.append(Batch(base, base + len(rows) - 1, NOBODY, dict(enumerate(rows, base)), self.epoch))
+            base += len(rows)
+        first = parse_header(data).base_offset
+        info = self.log.append_fetched(data + made[: min(cut, len(made) - 1)], self.now)
+        assert (info.base_offset, info.last_offset) == (first, base - 1)
+
+    @rule(ahead=st.integers(-20, 20))
+    def start_anew(self, ahead: int) -> None:
+        offset = max(0, self.model.end + ahead)
+        self.model.begin_anew()
+        self.model.start, self.anew = offset, True
+        self.noted = min(self.noted, offset)
+        self.flushed = self.committed = offset
+        self.log.start_anew(offset)
+
+    @rule(which=shares, where=shares, change=st.integers(1, 255), known=st.booleans())
+    def rot(self, which: float, where: float, change: int, known: bool) -> None:
+        """A byte of a batch isn't what it was; another replica has it. `known`: before the log is opened again."""
+        whole = [bytes(b) for b in self.raw()]
+        stored = [
+            (s, f) for s in self.log._segments.all for f in s.walk()
+            if isinstance(f, Stored) and f.header.last_offset >= self.model.start
+        ]  # fmt: skip
+        if not stored:
+            return
+        self.log.flush()
+        segment, found = stored[round(which * (len(stored) - 1))]
+        at = found.position + round(where * (FRAME_BYTES + found.header.size - 1))
+        self.disk.rot(segment.path, at, change)
+        if known:
+            self.find_damage()
+        if not (known and segment is self.log._segments.active):
+            self.noted = self.log.recovery_point
+            self.log.close()
+            self.log = self.opened(clean=True)
+        self.find_damage()
+        for lost in self.log.quarantined:
+            assert self.log.repair(lost.first_offset, b"".join(whole))
+            assert not self.log.repair(lost.first_offset, b"".join(whole))
+        self.flushed = max(self.flushed, self.log.recovery_point)
+        assert [bytes(b) for b in self.raw() if parse_header(b).producer_id >= 0 or parse_header(b).count] == [
+            b for b in whole if parse_header(b).producer_id >= 0 or parse_header(b).count
+        ]
+
+    def raw(self) -> list[memoryview]:
+        found, at = list[memoryview](), self.log.log_start_offset
+        while at < self.log.log_end_offset:
+            found += self.log.read(at, READ_BYTES, up_to=self.log.log_end_offset)
+            at = parse_header(found[-1]).last_offset + 1
+        return found
+
+    def find_damage(self) -> None:
+        at = self.log.log_start_offset
+        while at < self.log.log_end_offset:
+            try:
+                at = parse_header(self.log.read(at, READ_BYTES, up_to=self.log.log_end_offset)[-1]).last_offset + 1
+            except CorruptBatchError:
+                at = next(q.next_offset for q in self.log.quarantined if q.first_offset <= at < q.next_offset)
+
     @rule(pid=pids, commits=st.booleans())
     def end_transaction(self, pid: int, commits: bool) -> None:
         pid += 10
@@ -422,18 +508,23 @@ class StorageMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(ARGUMENTS)), label="in")
         given = {of: data.draw(values, label=of) for of, values in ARGUMENTS[name].items()}
         before, flushed = deepcopy(self.model), self.flushed
-        self.may_begin_at = set[int]()
+        self.may_begin_at, self.anew = set[int](), False
         self.disk.crash_at = self.disk.operations + operations
         with suppress(PowerLost):
             getattr(self, name)(**given)
         self.disk.restart()
-        self.recover(before, min(flushed, self.model.end) if name == "truncate" else flushed)
+        removes = name in ("truncate", "start_anew")
+        self.recover(before, min(flushed, self.model.end) if removes else flushed)
 
     def recover(self, before: Model, flushed: int) -> None:
         """What is left is from before the step, or from after it, or of both where it has parts."""
         after = self.model
         self.log = self.opened(clean=False)
         start, end = self.log.log_start_offset, self.log.log_end_offset
+        if self.anew and (start, end) == (after.start, after.end):
+            before = after
+        elif self.anew:
+            after = before
         assert self.log.quarantined == [], "a disk that loses power isn't taken for one that rots"
         assert start in {before.start, after.start, *self.may_begin_at}
         assert end >= flushed
@@ -510,6 +601,13 @@ ARGUMENTS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "retain": {"later": st.sampled_from([0, 500])},
     "compact": {"later": st.sampled_from([0, 40]), "keys": st.sampled_from([1, 1_000]), "step": st.just(1)},
     "truncate": {"share": shares},
+    "append_fetched": {
+        "sent": st.lists(rows, min_size=1, max_size=3),
+        "gaps": st.just([1, 0, 2]),
+        "later": st.integers(0, 1),
+        "cut": st.just(10),
+    },
+    "start_anew": {"ahead": st.integers(-20, 20)},
     "reopen": {},
 }
 """Of the steps that power may be lost in."""

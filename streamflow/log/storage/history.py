@@ -8,7 +8,7 @@ and where a reading can't be read, the batches say what they can.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 import structlog
@@ -18,7 +18,9 @@ from streamflow.log.model import Aborted
 from streamflow.log.records import BatchHeader, read_marker
 from streamflow.log.storage.checksummed import unwrap, wrap
 from streamflow.log.storage.files import Files
+from streamflow.log.storage.kept import Quarantine
 from streamflow.log.storage.producers import Producers
+from streamflow.log.storage.segment import Stored
 
 log = structlog.get_logger("streamflow.log")
 
@@ -29,6 +31,9 @@ INT64_MAX = 2**63 - 1
 class _Content(msgspec.Struct, array_like=True):
     producers: bytes
     epochs: list[tuple[int, int]]
+
+
+Reading = tuple[Producers, EpochStarts]
 
 
 class History:
@@ -52,12 +57,15 @@ class History:
         """Notes what the batches below `offset` come to, unless that is noted. Beside this one, those are kept that
         stand where a segment begins (`bases`)."""
         if offset not in self.readings:
-            content = _Content(self.producers.snapshot(), self.epochs.entries)
-            self._files.replace(self._path(offset), wrap(msgspec.msgpack.encode(content)))
-            self.readings = sorted([*self.readings, offset])
+            self._write(offset, self.producers, self.epochs)
         for old in self.readings[:]:
             if old != offset and old not in bases:
                 self._remove(old)
+
+    def _write(self, offset: int, producers: Producers, epochs: EpochStarts) -> None:
+        content = _Content(producers.snapshot(), epochs.entries)
+        self._files.replace(self._path(offset), wrap(msgspec.msgpack.encode(content)))
+        self.readings = sorted({*self.readings, offset})
 
     def load(self, limit: int) -> int:
         """Takes the newest reading of batches below `limit`. Returns: the offset to go on from; 0 without any."""
@@ -69,7 +77,7 @@ class History:
                 return offset
         return 0
 
-    def _read(self, offset: int) -> tuple[Producers, EpochStarts] | None:
+    def _read(self, offset: int) -> Reading | None:
         """What was saved under the offset; None when it can't be read."""
         data = self._files.read(self._path(offset))
         try:
@@ -107,6 +115,28 @@ class History:
         self.producers, self.epochs = Producers(), EpochStarts()
         self.forget_from(-1)
 
+    def learn_again(self, offset: int, batches: Callable[[int], Iterable[Stored | Quarantine]]) -> None:
+        """Of batches from `offset` on, some weren't known. All are read again, and the readings that stand behind
+        corrected; what was known before of others that are gone stays known.
+
+        Args: batches: gives those from an offset on.
+        """
+        before = self.producers, self.epochs
+        behind = [saved for saved in self.readings if saved > offset]
+        known = self.load(offset)
+        for found in batches(known):
+            if isinstance(found, Stored) and found.header.base_offset >= known:
+                while behind and behind[0] <= found.header.base_offset:
+                    self._correct(behind.pop(0))
+                self.learn(found.header, found.data)
+        for saved in behind:
+            self._correct(saved)
+        self.producers, self.epochs = _joined((self.producers, self.epochs), before)
+
+    def _correct(self, offset: int) -> None:
+        before = self._read(offset) or (Producers(), EpochStarts())
+        self._write(offset, *_joined((self.producers, self.epochs), before))
+
     def begin_at(self, offset: int) -> None:
         """Batches below `offset` are gone."""
         self.producers.forget_before(offset)
@@ -118,3 +148,12 @@ class History:
 
     def _path(self, offset: int) -> str:
         return f"{self._directory}/{offset:020d}{_SUFFIX}"
+
+
+def _joined(now: Reading, before: Reading) -> Reading:
+    """Args: before: knows some of the batches and others that are gone."""
+    producers = Producers.restored(now[0].snapshot())
+    producers.remember(before[0])
+    starts = dict(before[1].entries)
+    starts.update((epoch, min(start, starts.get(epoch, start))) for epoch, start in now[1].entries)
+    return producers, EpochStarts(sorted(starts.items()))

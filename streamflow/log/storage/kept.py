@@ -102,6 +102,15 @@ class Kept:
             self._save()
         return asked
 
+    def found_again(self, first_offset: int) -> None:
+        """The range that begins there can be read."""
+        if self._found.pop(first_offset, None) is not None:
+            self._save()
+
+    def begin_anew_at(self, offset: int) -> None:
+        """Nothing of the log is left, this file included: without it, it begins with its first segment."""
+        self.log_start_offset, self.cleaned_to, self._found = offset, 0, {}
+
     def begin_at(self, offset: int) -> None:
         """The log begins there; ranges wholly below are nobody's business any more."""
         self.log_start_offset = offset

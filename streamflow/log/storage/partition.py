@@ -23,6 +23,7 @@ from streamflow.log.errors import (
 )
 from streamflow.log.model import Aborted, Identity
 from streamflow.log.records import parse_header, set_append_time, stamp
+from streamflow.log.storage.anew import begin_anew, finish_anew
 from streamflow.log.storage.arrivals import Placed, from_leader, from_producer
 from streamflow.log.storage.compaction import Compaction, CompactionConfig, Dirt, dirt
 from streamflow.log.storage.files import Files
@@ -31,6 +32,7 @@ from streamflow.log.storage.kept import Kept, Quarantine
 from streamflow.log.storage.producers import Producers
 from streamflow.log.storage.reader import Reader
 from streamflow.log.storage.recovery import Recovery, segment_bases
+from streamflow.log.storage.repair import replace_lost, within
 from streamflow.log.storage.retention import retained_from
 from streamflow.log.storage.segment import Stored
 from streamflow.log.storage.segments import Segments
@@ -68,7 +70,8 @@ class AppendInfo:
 
 
 class PartitionLog:
-    """See the module. For one thread, but that `flush` may run on another beside all except `truncate_to`."""
+    """See the module. For one thread, but that `flush` may run on another beside all except `truncate_to`, `start_anew`
+    and `repair`."""
 
     def __init__(self, files: Files, path: str, identity: Identity, config: SegmentConfig, kept: Kept) -> None:
         self.identity = identity
@@ -108,6 +111,7 @@ class PartitionLog:
         Raises: LogError.
         """
         files.make_directory(path)
+        finish_anew(files, path, identity)
         finish_swaps(files, path, identity)
         bases = segment_bases(files, path)
         self = cls(files, path, identity, config, Kept(files, path, identity, bases[0] if bases else 0))
@@ -361,6 +365,42 @@ class PartitionLog:
         self._history.begin_at(self.log_start_offset)
         with suppress(StorageFullError):
             self._save_history(self._segments.active.base_offset, self._rolled_ms)
+
+    def start_anew(self, offset: int) -> None:
+        """Removes everything; the log is empty and begins at `offset`: for a follower whose log ends below its
+        leader's start. Whoever calls has noted a recovery point that isn't above `offset` before.
+
+        Raises: LogError; nothing is changed then. StorageFailedError: the log must be opened again.
+        """
+        self._stop_compaction()
+        begin_anew(self._segments, offset, self.config.index_interval_bytes)
+        self._kept.begin_anew_at(offset)
+        self._history.forget_all()
+        self.recovery_point = offset
+
+    def repair(self, first_offset: int, batches: bytes | bytearray | memoryview) -> bool:
+        """Puts another replica's batches where those that can't be read were. Blocks, for as long as it takes to read
+        the log from there: what follows may have to do with them.
+
+        Args:
+            first_offset: of a range in `quarantined`.
+            batches: all that the other has of the range, as fetched; batches around it are left out.
+
+        Returns: False when there is no such range (any more).
+        Raises: CorruptBatchError, StorageFullError, StorageFailedError; nothing is changed then.
+        """
+        lost = next((q for q in self._kept.quarantined if q.first_offset == first_offset), None)
+        if lost is None:
+            return False
+        found = within(from_leader(memoryview(batches), 0, self.identity), lost)
+        self._stop_compaction()
+        if lost.next_offset > self._segments.active.base_offset:
+            self.roll(self._rolled_ms)
+        replace_lost(self._segments, lost, found, self.config.index_interval_bytes)
+        self._history.learn_again(first_offset, self._reader.walk)
+        self._history.begin_at(self.log_start_offset)
+        self._kept.found_again(first_offset)  # At last: cut short, it has to be done again.
+        return True
 
     # Compacting
 

@@ -60,6 +60,14 @@ class _Producer:
         """The sequence that comes next."""
         return (self.batches[-1][1] + 1) % _SEQUENCE_END if self.batches else 0
 
+    def remember(self, before: _Producer) -> None:
+        """Of the same epoch."""
+        batches = sorted({*before.batches, *self.batches}, key=lambda batch: batch[2])
+        self.batches = deque(batches, maxlen=REMEMBERED_BATCHES)
+        self.run = max(self.run, before.run)
+        self.last_timestamp = max(self.last_timestamp, before.last_timestamp)
+        self.coordinator_epoch = max(self.coordinator_epoch, before.coordinator_epoch)
+
 
 class _Kept(msgspec.Struct, array_like=True):
     producers: dict[int, tuple[int, list[tuple[int, int, int, int]]]]
@@ -227,6 +235,25 @@ class Producers:
             gone = set(over)
             self._aborted = [a for a in self._aborted if a not in gone]
 
+    def remember(self, before: Producers) -> None:
+        """What was known before: for a log that was read again, of which some had been deleted or compacted away since
+        it was read first. What is said of the batches that are left holds."""
+        for producer_id, old in before._known.items():
+            known = self._known.get(producer_id)
+            if known is None or known.epoch < old.epoch:
+                self._known[producer_id] = old
+                if producer_id in before._open:
+                    self._open[producer_id] = before._open[producer_id]
+            elif known.epoch == old.epoch:
+                known.remember(old)
+            if producer_id in self._open and producer_id in before._open:
+                self._open[producer_id] = min(self._open[producer_id], before._open[producer_id])
+        found: dict[tuple[int, int], int] = {}
+        for a in (*before._aborted, *self._aborted):
+            ends = (a.producer_id, a.last_offset)
+            found[ends] = min(found.get(ends, a.first_offset), a.first_offset)
+        self._aborted = sorted((Aborted(pid, first, last) for (pid, last), first in found.items()), key=_by_end)
+
     def snapshot(self) -> bytes:
         producers = {pid: (p.epoch, list(p.batches)) for pid, p in self._known.items()}
         aborted = [(a.producer_id, a.first_offset, a.last_offset) for a in self._aborted]
@@ -244,6 +271,10 @@ class Producers:
         self._open = dict(kept.open)
         self._aborted = [Aborted(*a) for a in kept.aborted]
         return self
+
+
+def _by_end(transaction: Aborted) -> int:
+    return transaction.last_offset
 
 
 def _is_long_past(known: _Producer, header: BatchHeader) -> bool:

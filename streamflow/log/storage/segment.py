@@ -225,6 +225,7 @@ class Segment:
         Raises: LogError; the segment is as it was then, and can be appended to once there is room.
         """
         parts: list[bytes | memoryview] = []
+        index = self.index  # Before anything is written: made anew, it is made of what is there.
         check, size = self._check, self.size
         for header, data in batches:
             unflushed = min(max(header.base_offset - durable, 0), UNFLUSHED_MAX)
@@ -239,10 +240,17 @@ class Segment:
             with suppress(LogError):
                 self._clear_tail()
             raise
-        index = self.index
         for header, _ in batches:
             self._note(index, header, self.size)
         self._check = check
+
+    def append_damaged(self, data: bytes) -> None:
+        """Bytes that can't be read, as they were found in a file that this one replaces: reads run into them here too.
+
+        Raises: LogError.
+        """
+        self.file.write(self.size, data)
+        self.size += len(data)
 
     def _clear_tail(self) -> None:
         """What a failed write left could hold whole batches, which nobody was told are there."""

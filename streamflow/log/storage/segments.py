@@ -90,13 +90,18 @@ class Segments:
             self._forget(self.all.pop()).remove()
 
     def replace(self, old: Sequence[Segment], new: Segment) -> None:
-        """`new` stands for neighbours from now on. Their files are left to the caller."""
-        at = self.all.index(old[0])
+        """`new` stands for neighbours from now on, or before all. Their files are left to the caller."""
+        at = self.all.index(old[0]) if old else 0
         assert self.all[at : at + len(old)] == list(old), "neighbours"
         self.all[at : at + len(old)] = [new]
         self.bases[at : at + len(old)] = [new.base_offset]
         for segment in old:
             self._forget(segment).close()
+
+    def begin_with(self, new: Segment) -> None:
+        """`new` is all there is from now on. The others' files are left to the caller."""
+        self.close()
+        self.all, self.bases, self._warm = [new], [new.base_offset], []
 
     def _forget(self, segment: Segment) -> Segment:
         if segment in self._warm:

@@ -41,16 +41,19 @@ class Stage(Enum):
 
 class Swap:
     """Args:
-    old: neighbours.
+    old: neighbours; none for what is to stand before all there is.
     following: where the segment behind them begins.
+    first: where the new one does; by default, where the old ones do.
     """
 
-    def __init__(self, segments: Segments, old: Sequence[Segment], following: int, index_bytes: int) -> None:
+    def __init__(
+        self, segments: Segments, old: Sequence[Segment], following: int, index_bytes: int, first: int | None = None
+    ) -> None:
         self.stage = Stage.WRITING
         self._segments = segments
         self._old = old
         self._following = following
-        first = old[0].base_offset
+        first = old[0].base_offset if first is None else first
         path = f"{segments.directory}/{first:020d}{CLEANED}"
         self._new = Segment(segments.files, segments.directory, segments.identity, first, index_bytes, path=path)
         self._new.create()
@@ -72,14 +75,25 @@ class Swap:
         self._new.append(self._waiting, durable=self._following)
         self._waiting, self._waiting_bytes = [], 0
 
-    def commit(self, last: BatchHeader) -> None:
-        """All is appended. Args: last: of the last batch that the old ones hold: so far the new one comes as well."""
+    def keep_damaged(self, data: bytes) -> None:
+        """Bytes that aren't batches, and that nobody may take for nothing."""
         if self._waiting:
             self._write()
-        if self._new.next_offset < self._following:
+        self._new.append_damaged(data)
+
+    def commit(self, last: BatchHeader | None) -> None:
+        """All is appended.
+
+        Args:
+            last: of the last batch that the old ones hold: so far the new one comes as well. None when what they end
+                with can't be read.
+        """
+        if self._waiting:
+            self._write()
+        if last is not None and self._new.next_offset < self._following:
             self.append(placeholder(last))
             self._write()
-        assert self._new.next_offset == self._following, "the log goes on where the new segment ends"
+        assert last is None or self._new.next_offset == self._following, "the log goes on where the new segment ends"
         self._new.sync()
         self._index = self._new.encoded_index()
         self._new.rename(f"{self._segments.directory}/{self._new.base_offset:020d}-{self._following:020d}{SWAP}")

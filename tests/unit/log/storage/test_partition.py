@@ -20,10 +20,10 @@ from streamflow.log.errors import (
     StorageFullError,
 )
 from streamflow.log.model import Aborted, Identity
-from streamflow.log.records import Producer, build_batch, build_marker, decode, parse_header
+from streamflow.log.records import Producer, build_batch, build_marker, decode, parse_header, stamp
 from streamflow.log.storage.compaction import CompactionConfig
 from streamflow.log.storage.files import MemoryFile, MemoryFiles
-from streamflow.log.storage.partition import PartitionLog, SegmentConfig
+from streamflow.log.storage.partition import AppendInfo, PartitionLog, SegmentConfig
 from streamflow.log.storage.segments import WARM_SEGMENTS
 
 WHO = Identity("events", UUID(int=7), 3)
@@ -439,6 +439,77 @@ def test_a_truncated_log_knows_of_its_producers_what_was_compacted_away_before()
     assert partition.open_transactions() == [(1, 0)] and partition.open_transaction(1) == 1
     with pytest.raises(OutOfOrderSequenceError):
         send(2, transactional=False, pid=2)
+
+
+def placed(offset: int, epoch: int, **options) -> bytearray:
+    made = batch(offset, **options)
+    stamp(made, offset, epoch)
+    return made
+
+
+def test_a_followers_log_is_its_leaders_byte_for_byte() -> None:
+    leader, follower = filled(MemoryFiles()), opened(MemoryFiles())
+    leader.append(batch(200, producer=Producer(7, 0, 0, True)), leader_epoch=4, now_ms=0)
+    while (at := follower.log_end_offset) < leader.log_end_offset:
+        answer = b"".join(leader.read(at, 700, up_to=leader.log_end_offset))
+        info = follower.append_fetched(answer, now_ms=0)
+        assert (info.base_offset, info.last_offset + 1) == (at, follower.log_end_offset)
+    assert read_all(follower) == read_all(leader)
+    copies = [[bytes(b) for b in log.read(0, 10**6, up_to=999)] for log in (leader, follower)]
+    assert copies[0] == copies[1]
+    assert follower.epochs.entries == leader.epochs.entries == [(1, 0), (4, 200)]
+    assert list(follower.producers.states()) == list(leader.producers.states())
+
+
+def test_offsets_left_out_by_a_leader_are_left_out() -> None:
+    files = MemoryFiles()
+    log = opened(files)
+    log.append_fetched(placed(10, 2) + placed(40, 3) + placed(70, 5)[:30], now_ms=0)
+    assert (log.log_start_offset, log.log_end_offset) == (0, 45)
+    log.roll(0)
+    info = log.append_fetched(placed(60, 5, timestamp=77), now_ms=0)
+    assert (info.base_offset, info.last_offset, info.max_timestamp) == (60, 64, 77)
+    for again in (log, opened(files)):
+        assert read_all(again).keys() == {*range(10, 15), *range(40, 45), *range(60, 65)}
+        assert again.epochs.entries == [(2, 10), (3, 40), (5, 60)]
+        assert (again.epochs.end_of(2, 65), again.quarantined) == ((2, 40), [])
+    log.truncate_to(50)
+    assert log.log_end_offset == 45 and log.epochs.latest == 3
+
+
+def test_a_follower_takes_what_its_leader_took_though_it_would_have_refused_it() -> None:
+    log = opened(MemoryFiles(), config=SegmentConfig(message_bytes_max=100))
+    sent = [placed(0, 1, producer=Producer(7, 3, 9)), placed(5, 1, producer=Producer(7, 3, 90)), placed(10, 1)]
+    log.append_fetched(b"".join(sent), now_ms=0)
+    assert [(s.epoch, s.last_sequence) for s in log.producers.states()] == [(3, 94)]
+
+
+def test_of_a_fetch_that_is_not_right_nothing_is_appended() -> None:
+    log = filled(MemoryFiles(), batches=2)
+    changed = placed(12, 1)
+    changed[-1] ^= 1
+    for sent in (placed(10, 1) + changed, placed(9, 1), placed(10, 1)[:-1], placed(10, 1) + placed(12, 1)):
+        with pytest.raises(CorruptBatchError):
+            log.append_fetched(sent, now_ms=0)
+        assert (log.log_end_offset, read_all(log)) == (10, wanted(0, 10))
+    assert log.append_fetched(b"", now_ms=0) == AppendInfo(10, 9, -1)
+
+
+@pytest.mark.parametrize("offset", [0, 63, 200, 500])
+def test_a_log_that_begins_anew_has_nothing_of_what_it_had(offset: int) -> None:
+    files = MemoryFiles()
+    log = filled(files)
+    log.append(batch(200, producer=Producer(7, 0, 0)), leader_epoch=4, now_ms=0)
+    log.delete_before(33)
+    log.start_anew(offset)
+    for again in (log, opened(files, recovery_point=min(offset, 205))):
+        assert (again.log_start_offset, again.log_end_offset, again.size_bytes) == (offset, offset, 64)
+        assert again.epochs.entries == again.quarantined == list(again.producers.states()) == []
+    log.append_fetched(placed(offset + 3, 9), now_ms=0)
+    log.roll(0)
+    log.append_fetched(placed(offset + 8, 9), now_ms=0)
+    log.close()
+    assert read_all(opened(files, clean=True)).keys() == set(range(offset + 3, offset + 13))
 
 
 def test_a_log_truncated_within_the_batch_it_begins_in_begins_anew() -> None:
