@@ -6,13 +6,14 @@ refuse (their `cleanup.policy` is compact alone), as with Kafka.
 
 from __future__ import annotations
 
-from streamflow.errors import StreamflowError, UnknownTopicError
+from streamflow.errors import StreamflowError
 from streamflow.event import TopicPartition
 from streamflow.log.controller.topics import INTERNAL_TOPICS
 from streamflow.log.errors import InvalidTopicError, OffsetOutOfRangeError, PolicyViolationError
 from streamflow.log.protocol.errors import code_of
 from streamflow.log.protocol.messages import delete_records_request, delete_records_response
 from streamflow.log.server.broker import Context
+from streamflow.log.server.leadership import find_leader, find_topic
 
 Partition = delete_records_response.DeleteRecordsPartitionResult
 HIGH_WATERMARK = -1
@@ -44,9 +45,8 @@ def _delete(
 def _delete_before(context: Context, where: TopicPartition, offset: int) -> int:
     """Returns: where the partition begins now. Raises: StreamflowError."""
     node = context.node
-    topic, replica = context.broker.topic(where.topic), node.topics.replicas.get(where)
-    if topic is None or replica is None:
-        raise UnknownTopicError(str(where))
+    topic = find_topic(context.broker, where.topic)
+    replica = find_leader(context.broker, topic, where.partition)
     if topic.name in INTERNAL_TOPICS:
         raise InvalidTopicError(f"topic '{topic.name}' is the log's own; it forgets what it doesn't need by itself")
     if node.topics.settings.topic(topic).get("cleanup.policy") == "compact":

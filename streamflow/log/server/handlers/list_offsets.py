@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 
+from streamflow.errors import StreamflowError
 from streamflow.log.errors import LogError
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.times import first_record_since, newest_record
 from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import list_offsets_request, list_offsets_response
 from streamflow.log.server.broker import Context
+from streamflow.log.server.leadership import find_leader, find_topic
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
 READ_COMMITTED = 1
 SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, PENDING_UPLOAD: 11}
 """The version from which a time means a place."""
+OFFSET_NOT_AVAILABLE_SINCE = 5
 
 Partition = list_offsets_response.ListOffsetsPartitionResponse
 
@@ -53,16 +56,19 @@ def _answer(
     context: Context, name: str, wanted: list_offsets_request.ListOffsetsPartition, *, committed: bool
 ) -> list_offsets_response.ListOffsetsPartitionResponse:
     answer = Partition(partition_index=wanted.partition_index)
-    topic = context.broker.topic(name)
-    replica = None if topic is None else context.broker.replica(topic, wanted.partition_index)
-    if replica is None:
-        answer.error_code = ErrorCode.unknown_topic_or_partition
-        return answer
-    answer.error_code = context.broker.stale_epoch(replica, wanted.current_leader_epoch)
-    if answer.error_code != ErrorCode.none:
+    try:
+        topic = find_topic(context.broker, name)
+        replica = find_leader(context.broker, topic, wanted.partition_index, wanted.current_leader_epoch)
+    except StreamflowError as error:
+        answer.error_code = code_of(error)
         return answer
     if context.version < SINCE.get(wanted.timestamp, 0) or wanted.timestamp < PENDING_UPLOAD:
         answer.error_code = ErrorCode.unsupported_version
+        return answer
+    if wanted.timestamp == LATEST and replica.high_watermark < replica.leader.epoch_start:
+        # A new leader has yet to learn how far is committed: an older one may have told more (KIP-207).
+        known = context.version >= OFFSET_NOT_AVAILABLE_SINCE
+        answer.error_code = ErrorCode.offset_not_available if known else ErrorCode.leader_not_available
         return answer
     try:
         answer.timestamp, answer.offset, answer.leader_epoch = find(replica, wanted.timestamp, committed=committed)
@@ -77,7 +83,7 @@ def find(replica: Replica, timestamp_ms: int, *, committed: bool) -> tuple[int, 
     end = replica.last_stable_offset if committed else replica.high_watermark
     match timestamp_ms:
         case -1:
-            return -1, end, replica.leader.leader_epoch
+            return -1, end, replica.leader_epoch
         case -2 | -4:
             return -1, log.log_start_offset, log.epochs.epoch_of(log.log_start_offset)
         case -5 | -6:

@@ -3,9 +3,11 @@ read was truncated."""
 
 from __future__ import annotations
 
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.errors import StreamflowError
+from streamflow.log.protocol.errors import code_of
 from streamflow.log.protocol.messages import offset_for_leader_epoch_request, offset_for_leader_epoch_response
 from streamflow.log.server.broker import Context
+from streamflow.log.server.leadership import find_leader, find_topic
 
 EpochEndOffset = offset_for_leader_epoch_response.EpochEndOffset
 
@@ -27,12 +29,11 @@ def _answer(
     context: Context, name: str, wanted: offset_for_leader_epoch_request.OffsetForLeaderPartition
 ) -> offset_for_leader_epoch_response.EpochEndOffset:
     answer = EpochEndOffset(partition=wanted.partition)
-    topic = context.broker.topic(name)
-    replica = None if topic is None else context.broker.replica(topic, wanted.partition)
-    if replica is None:
-        answer.error_code = ErrorCode.unknown_topic_or_partition
+    try:
+        topic = find_topic(context.broker, name)
+        replica = find_leader(context.broker, topic, wanted.partition, wanted.current_leader_epoch)
+    except StreamflowError as error:
+        answer.error_code = code_of(error)
         return answer
-    answer.error_code = context.broker.stale_epoch(replica, wanted.current_leader_epoch)
-    if answer.error_code == ErrorCode.none:
-        answer.leader_epoch, answer.end_offset = replica.log.epochs.end_of(wanted.leader_epoch, replica.high_watermark)
+    answer.leader_epoch, answer.end_offset = replica.leader.end_of(replica.log.epochs, wanted.leader_epoch)
     return answer
