@@ -46,9 +46,12 @@ class Admin:
     config: NodeConfig
 
     async def create_topic(self, new: NewTopic, *, validate_only: bool = False) -> TopicImage:
-        """As `Topics.create`; -1 partitions are as many as `num.partitions` says."""
+        """As `Topics.create`; -1 partitions or replicas are as many as `num.partitions` and
+        `default.replication.factor` say."""
         if new.partitions == -1 and not new.assignments:
             new = replace(new, partitions=self.config.num_partitions)
+        if new.replication_factor == -1 and not new.assignments:
+            new = replace(new, replication_factor=self.config.default_replication_factor)
         return await self.topics.create(new, validate_only=validate_only)
 
     async def create_partitions(

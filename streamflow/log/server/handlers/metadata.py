@@ -70,11 +70,10 @@ async def _asked(
 
 
 async def _create(broker: Broker, name: str) -> None:
-    topics = broker.node.topics
     if name in INTERNAL_TOPICS:
-        await topics.ensure_internal(name)
+        await broker.node.topics.ensure_internal(name)
     else:
-        await topics.create(NewTopic(name=name, partitions=broker.node.config.num_partitions))
+        await broker.node.admin.create_topic(NewTopic(name=name, partitions=-1))
 
 
 def _topic(broker: Broker, topic: TopicImage) -> metadata_response.MetadataResponseTopic:

@@ -11,6 +11,7 @@ from streamflow.event import TopicPartition
 from streamflow.log.controller.alter import Alterable, Change, Operation, changed
 from streamflow.log.controller.records import PartitionChange
 from streamflow.log.controller.topics import NewTopic
+from streamflow.log.errors import InvalidReplicationFactorError
 from streamflow.log.node.admin import BROKER_ALTERABLE, DYNAMIC
 from streamflow.log.node.config import NODE_SETTINGS, NodeConfig
 from streamflow.log.node.flusher import inline
@@ -68,6 +69,13 @@ async def test_nobody_stays_eligible_by_a_minimum_that_held_before() -> None:
     assert topic.partitions[0].elr == ()
     with pytest.raises(ConfigError, match="same on all brokers"):
         await node.admin.alter_broker(1, least("2"))
+
+
+async def test_a_topic_without_a_count_of_replicas_has_as_many_as_the_setting_says() -> None:
+    node = await opened(MemoryFiles(), default_replication_factor="2")
+    with pytest.raises(InvalidReplicationFactorError, match="factor 2"):
+        await node.admin.create_topic(NewTopic(name="t"))
+    await node.admin.create_topic(NewTopic(name="t", assignments={0: [1]}))
 
 
 async def test_an_alteration_that_says_what_is_so_writes_nothing() -> None:
