@@ -226,10 +226,11 @@ def elect(
 
 def forget_eligible(topics: Iterable[TopicImage]) -> list[r.AnyRecord]:
     """Empties the ELRs when `min.insync.replicas` changes: with a smaller one, records may be committed that those in
-    it don't have."""
+    it don't have. Each partition gets a new epoch: a leader that still goes by another minimum isn't heard until it
+    knows this one, as it would commit alone what those who leave its ISR don't have."""
     return [
         r.PartitionChange(topic_id=topic.topic_id, partition=number, elr=(), last_known_elr=())
         for topic in topics
         for number, partition in enumerate(topic.partitions)
-        if partition.elr or partition.last_known_elr
+        if len(partition.replicas) > 1
     ]

@@ -122,9 +122,16 @@ MUTANTS = [
     Mutant(
         "eligible by a minimum that was lowered",
         f"{ROOM}/elections.py",
-        "        if partition.elr or partition.last_known_elr\n",
+        "        if len(partition.replicas) > 1\n",
         "        if False\n",
         "with a smaller minimum records are committed that the eligible don't have",
+    ),
+    Mutant(
+        "a leader that goes by another minimum is heard",
+        f"{ROOM}/elections.py",
+        "        if len(partition.replicas) > 1\n",
+        "        if partition.elr or partition.last_known_elr\n",
+        "it commits alone what those who left its ISR, and are eligible by the new minimum, don't have",
     ),
     Mutant(
         "a reassignment ends with too few copies",

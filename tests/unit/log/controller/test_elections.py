@@ -8,6 +8,7 @@ from streamflow.log.controller.records import BrokerSetting, TopicConfig
 from streamflow.log.errors import (
     ElectionNotNeededError,
     EligibleLeadersNotAvailableError,
+    InvalidUpdateVersionError,
     PreferredLeaderNotAvailableError,
 )
 from tests.unit.log.controller.cluster import A0, ImageOfCluster
@@ -144,8 +145,20 @@ def test_partitions_go_back_to_their_preferred_leaders() -> None:
 
 def test_nobody_is_eligible_by_a_minimum_that_held_before() -> None:
     c = ImageOfCluster()
-    c.topic("a", (1, 2), (2, 3))
+    c.topic("a", (1, 2))
+    c.topic("b", (1,), in_sync_min=1)
     c.alter([1])
     c.apply(forget_eligible(c.image.topics.values()))
     assert c.state() == (1, (1,), ())
-    assert forget_eligible(c.image.topics.values()) == []
+    assert c.image.topics["b"].partitions[0].partition_epoch == 0, "who is alone needn't agree with anybody"
+
+
+def test_a_leader_that_goes_by_another_minimum_is_not_heard() -> None:
+    c = ImageOfCluster()
+    c.topic("a", (1, 2), in_sync_min=1)
+    known = c.partition().partition_epoch
+    topic = c.image.topics["a"]
+    c.apply([TopicConfig(topic_id=topic.topic_id, name="min.insync.replicas", value="2"), *forget_eligible([topic])])
+    with pytest.raises(InvalidUpdateVersionError):
+        c.alter([1], partition_epoch=known)
+    assert c.state() == (1, (1, 2), ()), "it would commit alone, and broker 2 be eligible"
