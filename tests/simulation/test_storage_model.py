@@ -315,6 +315,9 @@ class StorageMachine(RuleBasedStateMachine):
             self.model.append(Batch(base, base + len(rows) - 1, NOBODY, dict(enumerate(rows, base)), self.epoch))
             base += len(rows)
         first = parse_header(data).base_offset
+        changed = data[:-1] + bytes([data[-1] ^ 1])
+        with pytest.raises(CorruptBatchError):
+            self.log.append_fetched(changed, self.now)
         info = self.log.append_fetched(data + made[: min(cut, len(made) - 1)], self.now)
         assert (info.base_offset, info.last_offset) == (first, base - 1)
 
@@ -327,9 +330,9 @@ class StorageMachine(RuleBasedStateMachine):
         self.flushed = self.committed = offset
         self.log.start_anew(offset)
 
-    @rule(which=shares, where=shares, change=st.integers(1, 255), known=st.booleans())
-    def rot(self, which: float, where: float, change: int, known: bool) -> None:
-        """A byte of a batch isn't what it was; another replica has it. `known`: before the log is opened again."""
+    @rule(which=shares, where=shares, change=st.integers(1, 255), then=st.sampled_from(["read", "reopen", "kill"]))
+    def rot(self, which: float, where: float, change: int, then: str) -> None:
+        """A byte of a batch isn't what it was; another replica has it."""
         whole = [bytes(b) for b in self.raw()]
         stored = [
             (s, f) for s in self.log._segments.all for f in s.walk()
@@ -341,12 +344,10 @@ class StorageMachine(RuleBasedStateMachine):
         segment, found = stored[round(which * (len(stored) - 1))]
         at = found.position + round(where * (FRAME_BYTES + found.header.size - 1))
         self.disk.rot(segment.path, at, change)
-        if known:
-            self.find_damage()
-        if not (known and segment is self.log._segments.active):
+        if then != "read":
             self.noted = self.log.recovery_point
-            self.log.close()
-            self.log = self.opened(clean=True)
+            self.log.close() if then == "reopen" else self.log.release()
+            self.log = self.opened(clean=then == "reopen")
         self.find_damage()
         for lost in self.log.quarantined:
             assert self.log.repair(lost.first_offset, b"".join(whole))
