@@ -12,7 +12,7 @@ import ast
 import re
 from pathlib import Path
 
-from streamflow.log.protocol.versions import APIS, Api
+from streamflow.log.protocol.versions import CLIENT_APIS, Api
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -165,7 +165,7 @@ def row(api: Api) -> str:
 
 
 def page() -> str:
-    rows = "\n".join(row(api) for api in APIS.values())
+    rows = "\n".join(row(api) for api in CLIENT_APIS.values())
     return (
         f"{INTRODUCTION}| key | API | versions | Kafka 4.4 | what it does | shown by |\n|---|---|---|---|---|---|\n"
         f"{rows}\n\n## What isn't served\n\n| API | why |\n|---|---|\n"

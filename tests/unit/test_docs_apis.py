@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streamflow.log.protocol.versions import APIS, Api
+from streamflow.log.protocol.versions import CLIENT_APIS, Api
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def test_the_page_is_the_table(made: dict[str, Any]) -> None:
     assert made["PAGE"].read_text() == made["page"](), "write it anew: python docs/apis.py"
 
 
-@pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+@pytest.mark.parametrize("api", CLIENT_APIS.values(), ids=lambda api: api.name)
 def test_every_api_is_shown_by_a_test_that_is_there(made: dict[str, Any], api: Api) -> None:
     file, _, name = made["SHOWN_BY"][api.name].partition(":")
     tree = ast.parse((ROOT / made["CLIENT_TESTS"] / file).read_text())
@@ -32,19 +32,19 @@ def test_every_api_is_shown_by_a_test_that_is_there(made: dict[str, Any], api: A
     assert (ROOT / made["unit_test"](api)).exists(), "its tests lie beside its handler's, or TESTED_WITH says where"
 
 
-@pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+@pytest.mark.parametrize("api", CLIENT_APIS.values(), ids=lambda api: api.name)
 def test_a_handler_says_which_versions_it_serves(made: dict[str, Any], api: Api) -> None:
     said = made["head"](api)
     assert said["name"].lower() == api.name.replace("_", "")
     assert (int(said["lowest"]), int(said["highest"] or said["lowest"])) == (api.lowest, api.highest)
 
 
-@pytest.mark.parametrize("api", APIS.values(), ids=lambda api: api.name)
+@pytest.mark.parametrize("api", CLIENT_APIS.values(), ids=lambda api: api.name)
 def test_nothing_is_served_that_kafka_does_not_serve(made: dict[str, Any], api: Api) -> None:
     lowest, highest = made["KAFKA"][api.key]
     assert lowest <= api.lowest <= api.highest <= highest
 
 
 def test_nothing_is_said_of_apis_there_are_not(made: dict[str, Any]) -> None:
-    unknown = made["TESTED_WITH"].keys() - {api.name for api in APIS.values()}
+    unknown = made["TESTED_WITH"].keys() - {api.name for api in CLIENT_APIS.values()}
     assert unknown == set(), "take them off the list"

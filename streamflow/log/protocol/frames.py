@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from streamflow.log.errors import MalformedError
 from streamflow.log.protocol.codec import Buffer, read_uvarint
-from streamflow.log.protocol.versions import APIS, PRODUCE_BYTES_MAX, Api
+from streamflow.log.protocol.versions import APIS, CLIENT_APIS, PEER_APIS, PRODUCE_BYTES_MAX, Api
 
 LENGTH_BYTES = 4
 _LENGTH = struct.Struct(">i")
@@ -38,13 +38,18 @@ class RequestHeader:
 
 
 class Frames:
-    """Cuts what a connection receives into frames: `feed`, then `take` until it returns None."""
+    """Cuts what a connection receives into frames: `feed`, then `take` until it returns None.
 
-    def __init__(self) -> None:
+    Args:
+        from_peers: whether it is nodes that send, whose requests clients may not send.
+    """
+
+    def __init__(self, *, from_peers: bool = False) -> None:
+        self._apis = PEER_APIS if from_peers else CLIENT_APIS
         self._buffer = bytearray()
         self._size = -1
-        self.trusted = False
-        """Whether the connection has sent a good request."""
+        self.trusted = from_peers
+        """Whether the connection has sent a good request, or is a node's."""
 
     @property
     def buffered(self) -> int:
@@ -90,8 +95,10 @@ class Frames:
 
     def _checked_size(self) -> int:
         size, key, version = _HEAD.unpack_from(self._buffer)
-        api = APIS.get(key)
+        api = self._apis.get(key)
         if api is None:
+            if key in APIS:
+                raise MalformedError(f"{APIS[key].name} is for {APIS[key].senders}, who have another listener")
             raise MalformedError(f"API {key} isn't served here")
         if not api.serves(version) and key != API_VERSIONS:
             raise MalformedError(f"{api.name} version {version} isn't served: {api.lowest} to {api.highest} are")

@@ -75,12 +75,13 @@ class Broker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One request's. `client_host` is where it came from."""
+    """One request's. `client_host` is where it came from; `from_peer` whether that is a node of the cluster."""
 
     broker: Broker
     version: int
     client_id: str
     client_host: str
+    from_peer: bool = False
 
     @property
     def node(self) -> Node:

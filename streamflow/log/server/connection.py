@@ -205,7 +205,7 @@ class Connection:
         """What was begun is done, whether the client goes or not: a topic isn't left half made."""
         self._dispatching = True
         try:
-            answer = await dispatch(self._door.broker, header, frame, self._link.host)
+            answer = await dispatch(self._door.broker, header, frame, self._link.host, from_peer=self._link.from_peers)
         finally:
             self._dispatching = False
             if self._hung_up:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from streamflow.log.protocol.codec import Buffer
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.frames import RequestHeader, frame_response
 from streamflow.log.protocol.messages import api_versions_response, read_request, write_response
 from streamflow.log.protocol.versions import APIS
-from streamflow.log.server.broker import Answer, Broker, Context
+from streamflow.log.server.broker import Answer, Broker, CloseConnectionError, Context
+
+FETCH = 1
 
 Handler = Callable[[Context, object], Awaitable[Answer]]
 
@@ -23,13 +25,28 @@ def handler_of(api: str) -> Handler:
     return cast(Handler, import_module(f"streamflow.log.server.handlers.{api}").handle)
 
 
-async def dispatch(broker: Broker, header: RequestHeader, frame: memoryview, client_host: str) -> Answer:
+async def dispatch(
+    broker: Broker, header: RequestHeader, frame: memoryview, client_host: str, *, from_peer: bool = False
+) -> Answer:
     """Raises: MalformedError, CloseConnectionError; what else is raised is our error."""
     if not header.api.serves(header.version):
         return unsupported_version()
     request = read_request(header.api.name, header.version, frame, header.body_at)
-    context = Context(broker=broker, version=header.version, client_id=header.client_id, client_host=client_host)
+    if not from_peer and header.api.key == FETCH and (replica := _replica(request)) >= 0:
+        raise CloseConnectionError(f"it fetches as the replica of node {replica}, and isn't a node (CVE-2018-1288)")
+    context = Context(
+        broker=broker,
+        version=header.version,
+        client_id=header.client_id,
+        client_host=client_host,
+        from_peer=from_peer,
+    )
     return await handler_of(header.api.name)(context, request)
+
+
+def _replica(request: Any) -> int:
+    """The node a fetch says it comes from; negative for a consumer's."""
+    return max(request.replica_id, request.replica_state.replica_id)
 
 
 def unsupported_version() -> api_versions_response.ApiVersionsResponse:

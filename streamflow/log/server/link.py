@@ -32,10 +32,12 @@ _received = memoryview(bytearray(CHUNK_BYTES))
 class Link(asyncio.BufferedProtocol):
     """Args:
     opened: called with the link when the client is there.
+    from_peers: whether it is nodes that connect, instead of clients.
     """
 
-    def __init__(self, opened: Callable[[Link], None]) -> None:
-        self.frames = Frames()
+    def __init__(self, opened: Callable[[Link], None], *, from_peers: bool = False) -> None:
+        self.from_peers = from_peers
+        self.frames = Frames(from_peers=from_peers)
         self.host, self.port = "", 0
         self.ended_at: float | None = None
         """When the client said that it sends no more, or was lost (the loop's seconds, as all times here)."""

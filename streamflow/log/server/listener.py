@@ -54,11 +54,17 @@ Listen = Callable[[Callable[[], Link]], Awaitable[Accepting]]
 
 
 class Listener:
-    """Serves a node to clients."""
+    """Serves a node to clients.
 
-    def __init__(self, broker: Broker) -> None:
+    Args:
+        for_peers: serves it to the other nodes instead, with memory of their own: what clients hold doesn't keep
+            replicas from following, and what nodes say to each other is taken here alone.
+    """
+
+    def __init__(self, broker: Broker, *, for_peers: bool = False) -> None:
         config = broker.node.config
         self.broker: Broker = broker
+        self._for_peers = for_peers
         self.connections: set[Connection] = set()
         self.refused: int = 0
         self._by_host: Counter[str] = Counter()
@@ -66,7 +72,8 @@ class Listener:
         self.requests: Memory = Memory(config.queued_request_bytes_max)
         self.figures: Figures = Figures()
         self.flushes: Histogram = Histogram()
-        broker.node.flusher.observe = self.flushes.observe
+        if not for_peers:
+            broker.node.flusher.observe = self.flushes.observe
         self._complaints = Complaints(time.monotonic)
         self._door = Door(
             broker,
@@ -96,7 +103,7 @@ class Listener:
         """Until `stop` is set and what was begun by then is answered, or the time for that is up."""
         async with anyio.create_task_group() as self._group:
             self._group.start_soon(self._sweep)
-            server = await listen(lambda: Link(self._opened))
+            server = await listen(lambda: Link(self._opened, from_peers=self._for_peers))
             await stop.wait()
             server.close()
             await self._drain()

@@ -10,7 +10,7 @@ import re
 
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import api_versions_request, api_versions_response
-from streamflow.log.protocol.versions import APIS, FEATURES
+from streamflow.log.protocol.versions import CLIENT_APIS, FEATURES, PEER_APIS
 from streamflow.log.server.broker import Context
 
 _NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
@@ -36,7 +36,7 @@ async def handle(
     return api_versions_response.ApiVersionsResponse(
         api_keys=[
             api_versions_response.ApiVersion(api_key=a.key, min_version=a.advertised[0], max_version=a.advertised[1])
-            for a in APIS.values()
+            for a in (PEER_APIS if context.from_peer else CLIENT_APIS).values()
         ],
         supported_features=supported,
         finalized_features=finalized,

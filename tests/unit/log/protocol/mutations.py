@@ -16,7 +16,7 @@ from crc32c import crc32c
 
 from streamflow.log.protocol.messages import codec_of
 from streamflow.log.protocol.schema import Field
-from streamflow.log.protocol.versions import APIS, Api
+from streamflow.log.protocol.versions import CLIENT_APIS, Api
 from streamflow.log.records import Producer, build_batch
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,7 +27,7 @@ GROUPS = ("group", "other", "", "tx")
 MEMBERS = ("", "member", "member-1")
 SMALL = (0, 0, 0, 1, 2, -1, 3, 100, 1000)
 CRC_AT, CHECKED_AT = 17, 21
-SERVED = tuple((api, version) for api in APIS.values() for version in range(api.lowest, api.highest + 1))
+SERVED = tuple((api, version) for api in CLIENT_APIS.values() for version in range(api.lowest, api.highest + 1))
 
 
 class Requests:

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from streamflow.log.protocol.schema import schema_of
-from streamflow.log.protocol.versions import APIS, FEATURES, FIRST_FRAME_BYTES_MAX, Api
+from streamflow.log.protocol.versions import (
+    APIS,
+    CLIENT_APIS,
+    CLIENTS,
+    FEATURES,
+    FIRST_FRAME_BYTES_MAX,
+    PEER_APIS,
+    PEERS,
+    Api,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from samples import kio_class, versions
@@ -31,8 +40,8 @@ def test_a_row_says_what_kafkas_definitions_say(api: Api) -> None:
         assert header.__flexible__ == (version >= api.flexible), version
 
 
-@pytest.mark.parametrize("api", ROWS)
-def test_a_row_has_its_handler(api: Api) -> None:
+@pytest.mark.parametrize("api", [row for row in ROWS if row.values[0].senders != PEERS])
+def test_a_row_that_clients_see_has_its_handler(api: Api) -> None:
     name = f"streamflow.log.server.handlers.{api.name}"
     assert find_spec(name) is not None
     assert callable(import_module(name).handle)
@@ -55,3 +64,12 @@ def test_a_feature_is_finalized_within_its_range() -> None:
 
 def test_nothing_is_allowed_less_than_a_first_frame() -> None:
     assert all(api.bytes_max >= FIRST_FRAME_BYTES_MAX for api in APIS.values())
+
+
+def test_each_is_taken_at_the_listeners_of_its_senders() -> None:
+    for key, api in APIS.items():
+        assert (key in CLIENT_APIS, key in PEER_APIS) == (api.senders != PEERS, api.senders != CLIENTS)
+
+
+def test_what_changes_the_quorum_or_the_isr_is_taken_from_peers_alone() -> None:
+    assert {52, 53, 54, 56, 58, 59, 62, 63, 67}.isdisjoint(CLIENT_APIS)

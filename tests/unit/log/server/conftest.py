@@ -68,9 +68,11 @@ class Door:
         data = build_batch([None] * len(values), [v.encode() for v in values], times)
         return await self.node.append(TopicPartition(topic, partition), data)
 
-    async def ask(self, request: Any, version: int | None = None, *, client_id: str = "test") -> Any:
+    async def ask(
+        self, request: Any, version: int | None = None, *, client_id: str = "test", from_peer: bool = False
+    ) -> Any:
         """The answer to a message, of the newest version served unless another is given; None where none is."""
-        answer, header = await self.begin(request, version, client_id=client_id)
+        answer, header = await self.begin(request, version, client_id=client_id, from_peer=from_peer)
         if isinstance(answer, Later):
             answer = await answer.make()
         if answer is None:
@@ -82,7 +84,7 @@ class Door:
         return read
 
     async def begin(
-        self, request: Any, version: int | None = None, *, client_id: str = "test"
+        self, request: Any, version: int | None = None, *, client_id: str = "test", from_peer: bool = False
     ) -> tuple[Any, RequestHeader]:
         """What the handler says at once, which may be a `Later`."""
         name = re.sub(r"(?<=.)([A-Z])", r"_\1", type(request).__name__.removesuffix("Request")).lower()
@@ -91,7 +93,8 @@ class Door:
         written: list[Buffer] = []
         codec_of(name, version, "request").write(written, request)
         header = RequestHeader(api=api, version=version, correlation_id=1, client_id=client_id, body_at=0)
-        return await dispatch(self.broker, header, memoryview(b"".join(written)), "10.1.2.3"), header
+        frame = memoryview(b"".join(written))
+        return await dispatch(self.broker, header, frame, "10.1.2.3", from_peer=from_peer), header
 
 
 @pytest.fixture

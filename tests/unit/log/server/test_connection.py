@@ -69,7 +69,8 @@ class Room:
     async def _at_once(self, number: int) -> Answer:
         return answer()
 
-    async def _dispatch(self, broker: Any, header: Any, frame: memoryview, host: str) -> Answer:
+    async def _dispatch(self, broker: Any, header: Any, frame: memoryview, host: str, *, from_peer: bool) -> Answer:
+        assert not from_peer
         self.begun.append(header.correlation_id)
         return await self.served(header.correlation_id)
 

@@ -57,9 +57,9 @@ class Street:
 
 @pytest.fixture
 def street(door_with: Any) -> Callable[..., Awaitable[Street]]:
-    async def made(**settings: str) -> Street:
+    async def made(*, for_peers: bool = False, **settings: str) -> Street:
         door = await door_with(**settings).start()
-        return Street(Listener(door.broker))
+        return Street(Listener(door.broker, for_peers=for_peers))
 
     return made
 
@@ -74,6 +74,33 @@ async def test_who_connects_is_answered(street: Callable[..., Awaitable[Street]]
     await here.end()
     assert client.closed == "when all was sent"
     assert here.listener.connections == set()
+
+
+VOTE = struct.pack(">ihhih", 12, 52, 2, 1, -1) + b"\0\0"
+
+
+async def test_what_nodes_say_to_each_other_is_not_taken_from_clients(
+    street: Callable[..., Awaitable[Street]],
+) -> None:
+    here = await street()
+    with capture_logs() as lines:
+        client = await here.connect()
+        client.send(VOTE)
+        await settle()
+    assert client.closed is not None
+    assert [line["reason"] for line in lines] == ["vote is for peers, who have another listener"]
+    await here.end()
+
+
+async def test_what_clients_say_is_not_taken_from_nodes(street: Callable[..., Awaitable[Street]]) -> None:
+    here = await street(for_peers=True)
+    with capture_logs() as lines:
+        node = await here.connect()
+        node.send(struct.pack(">ihhih", 10, 11, 9, 1, -1))
+        await settle()
+    assert node.closed is not None
+    assert [line["reason"] for line in lines] == ["join_group is for clients, who have another listener"]
+    await here.end()
 
 
 @pytest.mark.parametrize(
