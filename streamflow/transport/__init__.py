@@ -9,14 +9,14 @@ from streamflow.errors import ConfigError
 from streamflow.transport.base import Transport
 
 DEFAULT_LOG = "log://./streamflow-data"
-KNOWN = ("memory://", "log://PATH")
+KNOWN = ("memory://", "log://PATH", "kafka://HOST:PORT")
 
 
 def open_transport(url: str, *, now_ms: Callable[[], int] | None = None) -> Transport:
     """The transport an address names, not opened yet.
 
     Args:
-        url: `memory://` or `log://PATH`, with settings after a `?`.
+        url: `memory://`, `log://PATH` or `kafka://HOST:PORT,…`, with settings after a `?`.
         now_ms: the time, ms since the epoch; by default the wall clock.
 
     Raises: ConfigError for an address that none of the transports knows.
@@ -26,8 +26,14 @@ def open_transport(url: str, *, now_ms: Callable[[], int] | None = None) -> Tran
     scheme, separator, _ = url.partition("://")
     if separator and scheme in ("memory", "log"):
         return EmbeddedTransport(url, now_ms=now_ms or _wall_clock_ms)
-    if scheme == "kafka":
-        raise ConfigError(f"'{url}': kafka:// isn't available yet; use one of: {', '.join(KNOWN)}")
+    if separator and scheme == "kafka":
+        try:
+            from streamflow.transport.kafka.transport import KafkaTransport
+        except ModuleNotFoundError as error:
+            if error.name != "confluent_kafka":
+                raise
+            raise ConfigError("kafka:// needs confluent-kafka: pip install 'streamflow-log[kafka]'") from error
+        return KafkaTransport(url, now_ms=now_ms or _wall_clock_ms)
     hint = "" if separator or not url else f"; for a directory write log://{url.removeprefix('log:')}"
     raise ConfigError(f"'{url}' isn't the address of a log; use one of: {', '.join(KNOWN)}{hint}")
 

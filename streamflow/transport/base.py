@@ -5,8 +5,9 @@ Promises every transport keeps (certified by one suite run over all of them):
 - A partition is an ordered sequence of records; an offset, once read, names the same record for ever.
 - `Writer.append` without a transaction returns after the record is as durable as the log's flush policy says.
 - With a `transactional_id`, everything between `begin` and `commit` (records on any partitions and committed
-  offsets of any groups) becomes visible at once or never, and opening a second writer under the same id fences
-  the first (KIP-98, KIP-360).
+  offsets of any groups) becomes visible or never does, and opening a second writer under the same id fences the first
+  (KIP-98, KIP-360). Embedded, it is visible at once when `commit` returns; on a cluster, one partition after the other,
+  soon after.
 - A reader sees committed records only, in order, without gaps but for aborted ones, and never past the last
   stable offset.
 
@@ -28,11 +29,14 @@ LATEST = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSpec:
-    """A topic to create. `config` takes Kafka's names (`retention.ms`, `segment.bytes`, …) as strings."""
+    """A topic to create. `replication_factor` -1 is the log's own default.
+
+    `config` takes Kafka's names (`retention.ms`, `segment.bytes`, …) as strings.
+    """
 
     name: str
     partitions: int = 1
-    replication_factor: int = 1
+    replication_factor: int = -1
     config: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -49,7 +53,8 @@ class TopicInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionInfo:
-    """A partition as it is. Sizes in bytes; `high_watermark` is the end a reader may reach."""
+    """A partition as it is. Sizes in bytes, -1 where the log doesn't tell; `high_watermark` is the end a reader may
+    reach."""
 
     log_start_offset: int
     high_watermark: int

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import anyio
+
 from streamflow.engine.events import Produce
+from streamflow.errors import StreamflowError
 from streamflow.event import Batch, Headers, TopicPartition
 from streamflow.transport.base import Committed, Writer
 
@@ -49,10 +52,23 @@ class Outputs:
     async def flush(self) -> None:
         """Appends everything held."""
         pending, self._pending, self.held = self._pending, {}, 0
-        for where, batch in pending.items():
-            for piece in chunks(batch):
-                await self._begin()
-                await self._writer.append(where, piece)
+        if not pending:
+            return
+        await self._begin()
+        failures: list[StreamflowError] = []
+
+        async def append(where: TopicPartition, batch: Batch) -> None:
+            try:
+                for piece in chunks(batch):
+                    await self._writer.append(where, piece)
+            except StreamflowError as error:
+                failures.append(error)
+
+        async with anyio.create_task_group() as group:  # Partitions side by side: over a network each append waits.
+            for where, batch in pending.items():
+                group.start_soon(append, where, batch)
+        if failures:
+            raise failures[0]
 
     async def _begin(self) -> None:
         if not self._begun:

@@ -47,7 +47,10 @@ TESTED_WITH = {
     "unit/test_codecs.py": {"record.py"},
     "unit/operators/test_stateless.py": {"event.py"},
     # Every transport and every sink, by one suite each; the parts of the embedded log's node together, as a node.
-    "conformance/transports/test_transports.py": {"transport/base.py", "transport/embedded.py", "log/node/embedded.py"},
+    "conformance/transports/test_transports.py": {
+        "transport/base.py", "transport/embedded.py", "log/node/embedded.py",
+        *(f"transport/kafka/{part}.py" for part in ("client", "offsets", "reader", "topics", "transport", "writer")),
+    },
     "conformance/sinks/test_sinks.py": {"sinks/base.py"},
     "unit/sinks/duckdb/test_sink.py": {"sinks/duckdb/rows.py", "sinks/duckdb/table.py"},
     "unit/log/node/test_node.py": {
@@ -79,6 +82,11 @@ TESTED_WITH = {
     "unit/log/server/handlers/test_describe_groups.py": {
         f"log/server/handlers/{api}.py" for api in ("delete_groups", "list_groups")
     },
+    # What brokers ask of a controller.
+    "unit/log/server/handlers/test_broker_registration.py": {
+        f"log/server/handlers/{api}.py"
+        for api in ("allocate_producer_ids", "alter_partition", "broker_heartbeat", "unregister_broker")
+    },
     # A transaction's road through the door, of clients of both generations.
     "unit/log/server/handlers/test_end_txn.py": {
         "log/node/client_transactions.py", "log/server/producer_errors.py", "log/server/transactional_batches.py",
@@ -91,6 +99,10 @@ TESTED_WITH = {
         ),
     },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
+    # Three brokers' replicas with the fetch handler between them.
+    "unit/log/node/test_replication.py": {
+        "log/node/acknowledgement.py", "log/node/fetcher.py", "log/node/mending.py", "log/server/leadership.py",
+    },
     # The command as a user types it.
     "integration/test_cli.py": {
         f"cli/{part}.py"

@@ -9,7 +9,7 @@ from streamflow.transport import open_transport
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("kafka://localhost:9092", "isn't available yet; use one of: memory://, log://PATH"),
+        ("kafka:localhost:9092", "isn't the address of a log; use one of: memory://, log://PATH, kafka://HOST:PORT"),
         ("redis://x", "isn't the address of a log; use one of: memory://, log://PATH"),
         ("./data", "isn't the address of a log"),
         ("log", "isn't the address of a log"),
