@@ -193,10 +193,9 @@ class Transactor(Client):
                         producer.abort_transaction(CALL_SECONDS)
                 except KafkaException as trouble:
                     error = trouble.args[0]
-                    if error.txn_requires_abort():
-                        commit = False
-                    elif not error.retriable() or time.monotonic() > until:
+                    if time.monotonic() > until or not (error.retriable() or error.txn_requires_abort()):
                         raise
+                    commit = commit and not error.txn_requires_abort()
                 else:
                     self.session.history.end(operation, OK if commit else FAIL, time.monotonic())
                     return

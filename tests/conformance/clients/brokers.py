@@ -16,14 +16,13 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchains import Missing, java, kafka_jars
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("streamflow", "kafka")
 READY_SECONDS = 40
 LOG_TAIL_LINES, LOG_TAIL_WIDTH = 30, 240
 
@@ -71,6 +70,10 @@ class Broker:
     process: subprocess.Popen[bytes]
 
     @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    @property
     def endpoint(self) -> tuple[str, int]:
         host, _, port = self.address.rpartition(":")
         return host, int(port)
@@ -91,8 +94,9 @@ class Broker:
 class Brokers:
     """Those running now, by name."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, starts: Mapping[str, Callable[[Path], Broker]]) -> None:
+        """Args: starts: how each is started, in a directory of its own."""
+        self._directory, self._starts = directory, starts
         self._running: dict[str, Broker] = {}
         self._missing: dict[str, Missing] = {}
         self._started = 0
@@ -105,12 +109,14 @@ class Brokers:
         if name in self._missing:
             raise self._missing[name]
         running = self._running.get(name)
-        if running is None or running.process.poll() is not None:
+        if running is None or not running.alive:
+            if running is not None:
+                running.stop()
             self._started += 1
             home = self._directory / f"{name}-{self._started}"
             home.mkdir()
             try:
-                self._running[name] = start_kafka(home) if name == "kafka" else start_streamflow(home)
+                self._running[name] = self._starts[name](home)
             except Missing as why:
                 self._missing[name] = why
                 raise
@@ -144,6 +150,10 @@ def start_kafka(home: Path) -> Broker:
     run([*tool, "format", "--standalone", "-t", "streamflow-conformance", "-c", str(properties)])
     broker = runtime.command(jars, "kafka.Kafka", "-Xmx512m", "-Dorg.slf4j.simpleLogger.showDateTime=true")
     return launch("kafka", [*broker, str(properties)], address, home)
+
+
+STARTS: dict[str, Callable[[Path], Broker]] = {"streamflow": start_streamflow, "kafka": start_kafka}
+"""One node of each."""
 
 
 def run(command: list[str]) -> None:

@@ -198,8 +198,8 @@ class Cluster:
         shutil.rmtree(self.plan.home, ignore_errors=True)
 
     def metadata(self, node: int, topic: str | None = None) -> Any:
-        """What a node knows; None if it doesn't say, or is down or paused."""
-        topics = [{"name": topic}] if topic else []
+        """What a node knows, of one topic or all; None if it doesn't say, or is down or paused."""
+        topics = [{"name": topic}] if topic else None
         return self.ask(node, message("metadata", 7, topics=topics, allow_auto_topic_creation=False))
 
     def ask(self, node: int, request: Any) -> Any:
@@ -223,6 +223,14 @@ class Cluster:
                 known = (int(found.leader_epoch), int(found.leader_id))
                 newest[found.partition_index] = max(known, newest.get(found.partition_index, known))
         return {partition: leader for partition, (_, leader) in newest.items() if leader >= 0}
+
+    def end(self, topic: str, partition: int) -> int:
+        """Its high watermark, as its leader tells; 0 if that doesn't answer."""
+        asked = {"partition_index": partition, "timestamp": -1}
+        request = message("list_offsets", 1, replica_id=-1, topics=[{"name": topic, "partitions": [asked]}])
+        leader = self.leaders(topic).get(partition)
+        answer = self.ask(leader, request) if leader is not None else None
+        return max(0, int(answer.topics[0].partitions[0].offset)) if answer else 0
 
     def in_sync(self, topic: str) -> dict[int, int]:
         """How many replicas are in sync, by partition, as the first node that answers knows."""

@@ -1,4 +1,6 @@
-"""What every client's tests stand on: two brokers, names that no other test uses, toolchains or a reason to skip."""
+"""What every client's tests stand on: brokers of one node and of three, names that no other test uses, toolchains or a
+reason to skip.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,17 +18,23 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from brokers import NAMES, Broker, Brokers  # noqa: E402
+from brokers import STARTS, Broker, Brokers  # noqa: E402
 from toolchains import Missing  # noqa: E402
+from trios import TRIOS, Killer, Trio, dies_in, start_trio  # noqa: E402
 
 TEST_SECONDS = 60
 IN_CI = os.environ.get("CI") == "true"
+NAMES = (*STARTS, *TRIOS)
 
 _numbers = count(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Real processes: slow, apart from the other slow ones, and timed without the start of what they need."""
+    left = [item for item in items if on_trio(item) and not dies_in(item.path.stem, base_name(item))]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("slow")
@@ -34,12 +43,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
 
 
+def on_trio(item: pytest.Item) -> bool:
+    """Whether it is for three nodes."""
+    call = getattr(item, "callspec", None)
+    return HERE in item.path.parents and call is not None and call.params.get("broker_name") in TRIOS
+
+
+def base_name(item: pytest.Item) -> str:
+    return item.name.partition("[")[0]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A failure shows what the broker said."""
     report: Any = yield
     broker = getattr(item, "funcargs", {}).get("broker")
-    if report.failed and isinstance(broker, Broker):
+    if report.failed and isinstance(broker, Broker | Trio):
         report.sections.append((f"log of {broker.name}", broker.said()))
     return report
 
@@ -53,7 +72,8 @@ def leave(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    running = Brokers(tmp_path_factory.mktemp("brokers"))
+    trios = {name: partial(start_trio, kind) for name, kind in TRIOS.items()}
+    running = Brokers(tmp_path_factory.mktemp("brokers"), {**STARTS, **trios})
     yield running
     running.stop()
 
@@ -65,13 +85,18 @@ def broker_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def broker(brokers: Brokers, broker_name: str) -> Iterator[Broker]:
-    """Each broker in turn. It has to outlive the test."""
+    """Each broker in turn. It has to outlive the test; of three nodes one is killed in its middle."""
     try:
         running = brokers.get(broker_name)
     except Missing as why:
         leave(str(why))
-    yield running
-    assert running.process.poll() is None, "the broker died"
+    if isinstance(running, Trio):
+        with Killer(running) as killer:
+            yield running
+        assert killer.killed, "the test was over before a leader was killed"
+    else:
+        yield running
+    assert running.alive, "the broker died"
 
 
 @pytest.fixture

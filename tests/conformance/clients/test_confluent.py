@@ -31,6 +31,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
+from trios import Trio
 from waiting import eventually
 from wire import CODECS, stored_codecs
 
@@ -50,7 +51,7 @@ def topic(admin: AdminClient, name: Name) -> str:
 
 def create(admin: AdminClient, topic: str, partitions: int = 1, **config: str) -> str:
     config = {key.replace("_", "."): value for key, value in config.items()}
-    done(admin.create_topics([NewTopic(topic, partitions, 1, config=config)]))
+    done(admin.create_topics([NewTopic(topic, partitions, -1, config=config)]))
     eventually(lambda: topic in admin.list_topics(timeout=SECONDS).topics, True)
     return topic
 
@@ -61,7 +62,9 @@ def done(futures: dict[Any, Any]) -> list[Any]:
 
 
 def producer(broker: Broker, **config: Any) -> Producer:
-    return Producer({"bootstrap.servers": broker.address, "linger.ms": 5, **dotted(config)})
+    """An idempotent one where a leader is killed: others may write twice what they send again."""
+    once = {"enable.idempotence": True} if isinstance(broker, Trio) else {}
+    return Producer({"bootstrap.servers": broker.address, "linger.ms": 5, **once, **dotted(config)})
 
 
 def dotted(config: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def topic(admin: KafkaAdminClient, name: Name) -> str:
 
 def create(admin: KafkaAdminClient, topic: str, partitions: int = 1, **config: str) -> str:
     configs = {key.replace("_", "."): value for key, value in config.items()}
-    admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)], wait_for_metadata=True)
+    admin.create_topics([NewTopic(topic, partitions, -1, topic_configs=configs)], wait_for_metadata=True)
     return topic
 
 

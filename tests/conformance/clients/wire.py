@@ -141,23 +141,42 @@ def without_none(kind: Any) -> Any:
 
 
 def stored_codecs(endpoint: tuple[str, int], topic: str, partition: int = 0) -> set[str]:
-    """The compression of the batches at a partition's start; control batches aside."""
+    """The compression of the batches at a partition's start; control batches aside. Any node tells who leads it."""
     wanted = {"partition": partition, "fetch_offset": 0, "partition_max_bytes": 1 << 20}
-    with Wire(endpoint) as wire:
+    with Wire(leader_of(endpoint, topic, partition)) as wire:
         answer = wire.ask(message("fetch", 4, topics=[{"topic": topic, "partitions": [wanted]}]))
     (found,) = answer.responses[0].partitions
     attributes = [BATCH_HEAD.unpack_from(batch)[5] for batch in batches(found.records or b"")]
     return {CODECS[bits & 0b111] for bits in attributes if not bits & 0b100000}
 
 
+def leaders_answer(endpoint: tuple[str, int], topic: str, partition: int, request: Any) -> int:
+    """The error a partition's leader answers with, for its first partition; -1 while nobody leads."""
+    try:
+        leader = leader_of(endpoint, topic, partition)
+    except StopIteration:
+        return -1
+    with Wire(leader) as wire:
+        return int(wire.ask(request).topics[0].partitions[0].error_code)
+
+
+def leader_of(endpoint: tuple[str, int], topic: str, partition: int) -> tuple[str, int]:
+    """Where a partition's leader listens, as that node knows it. Raises: StopIteration if nobody leads."""
+    with Wire(endpoint) as wire:
+        known = wire.ask(message("metadata", 4, topics=[{"name": topic}], allow_auto_topic_creation=False))
+    leader = next(p.leader_id for p in known.topics[0].partitions if p.partition_index == partition)
+    return next((broker.host, broker.port) for broker in known.brokers if broker.node_id == leader)
+
+
 def create_topic(endpoint: tuple[str, int], topic: str, partitions: int = 1, **configs: str) -> str:
     """For clients that can't. Raises: AssertionError if it isn't created, or isn't there in the end."""
     given = [{"name": key.replace("_", "."), "value": value} for key, value in configs.items()]
-    wanted = {"name": topic, "num_partitions": partitions, "replication_factor": 1, "configs": given}
+    wanted = {"name": topic, "num_partitions": partitions, "replication_factor": -1, "configs": given}
     with Wire(endpoint) as wire:
         (answer,) = wire.ask(message("create_topics", 5, topics=[wanted], timeout=20_000)).topics
         assert answer.error_code == 0, f"{answer.error_code!r}: {answer.error_message}"
-        ends = [{"partition_index": n, "timestamp": -1} for n in range(partitions)]
+    for n in range(partitions):
+        ends = [{"partition_index": n, "timestamp": -1}]
         known = message("list_offsets", 1, replica_id=-1, topics=[{"name": topic, "partitions": ends}])
-        eventually(lambda: [p.error_code for p in wire.ask(known).topics[0].partitions], [0] * partitions)
+        eventually(lambda asked=known, n=n: leaders_answer(endpoint, topic, n, asked), 0)
     return topic

@@ -56,7 +56,7 @@ func main() {
 func play(wanted order) (found any) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	client := must(kgo.NewClient(kgo.SeedBrokers(wanted.Bootstrap), kgo.MetadataMinAge(20*time.Millisecond)))
+	client := must(kgo.NewClient(kgo.SeedBrokers(strings.Split(wanted.Bootstrap, ",")...), kgo.MetadataMinAge(20*time.Millisecond)))
 	defer client.Close()
 	s := &session{order: wanted, ctx: ctx, admin: kadm.NewClient(client)}
 	s.topic, s.group = s.name("topic"), s.name("group")
@@ -291,7 +291,7 @@ func (s *session) transform() any {
 	s.create(s.topic, 1)
 	s.create(results, 1)
 	s.send([]string{"a", "b", "c"})
-	options := append(s.balancer(), kgo.SeedBrokers(s.Bootstrap), kgo.DefaultProduceTopicAlways(), kgo.DefaultProduceTopic(results),
+	options := append(s.balancer(), kgo.SeedBrokers(strings.Split(s.Bootstrap, ",")...), kgo.DefaultProduceTopicAlways(), kgo.DefaultProduceTopic(results),
 		kgo.TransactionalID(s.name("t")), kgo.ConsumerGroup(s.group), kgo.ConsumeTopics(s.topic), kgo.RequireStableFetchOffsets(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	work := must(kgo.NewGroupTransactSession(options...))
@@ -461,13 +461,13 @@ func (s *session) cluster() any {
 func (s *session) name(what string) string { return s.Name + "-" + what }
 
 func (s *session) create(topic string, partitions int32) {
-	check(must(s.admin.CreateTopic(s.ctx, partitions, 1, nil, topic)).Err)
+	check(must(s.admin.CreateTopic(s.ctx, partitions, -1, nil, topic)).Err)
 	until(func() bool { return must(s.admin.ListTopics(s.ctx, topic))[topic].Err == nil })
 }
 
 func (s *session) client(options ...kgo.Opt) *kgo.Client {
 	base := []kgo.Opt{
-		kgo.SeedBrokers(s.Bootstrap), kgo.DefaultProduceTopic(s.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SeedBrokers(strings.Split(s.Bootstrap, ",")...), kgo.DefaultProduceTopic(s.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(100 * time.Millisecond),
 	}
 	return must(kgo.NewClient(append(base, options...)...))

@@ -644,7 +644,7 @@ public final class Clients {
     private void create(String topic, int partitions, String... configs) throws Exception {
         Map<String, String> given = IntStream.range(0, configs.length / 2).boxed()
             .collect(Collectors.toMap(n -> configs[2 * n], n -> configs[2 * n + 1]));
-        admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(given))).all().get();
+        admin.createTopics(List.of(new NewTopic(topic, partitions, (short) -1).configs(given))).all().get();
         until(() -> error(() -> admin.describeTopics(List.of(topic)).allTopicNames().get()).isEmpty());
     }
 

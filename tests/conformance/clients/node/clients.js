@@ -35,7 +35,7 @@ function addCodecs(zstd) {
 class Session {
   constructor(order) {
     this.order = order;
-    this.kafka = new Kafka({ brokers: [order.bootstrap], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50, retries: 6 } });
+    this.kafka = new Kafka({ brokers: order.bootstrap.split(","), logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50, retries: 6 } });
     this.topic = this.name("topic");
     this.group = this.name("group");
     this.open = [];
@@ -62,7 +62,7 @@ class Session {
   async create(topic, numPartitions = 1, configs = {}) {
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
     const admin = await this.admin();
-    await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] });
+    await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: -1, configEntries }] });
   }
 
   producer(settings = {}) {
