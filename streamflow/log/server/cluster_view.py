@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamflow.log.controller.image import BrokerImage, MetadataImage, PartitionImage
+from streamflow.log.node.controller import Controller
 from streamflow.log.server.broker import Broker
 
 
@@ -47,3 +48,8 @@ def controller_id(broker: Broker) -> int:
 def offline(image: MetadataImage, partition: PartitionImage) -> Iterator[int]:
     """Its replicas on brokers that are fenced, or not there."""
     return (n for n in partition.replicas if n not in image.brokers or image.brokers[n].fenced)
+
+
+def controller_of(broker: Broker) -> Controller | None:
+    """This node's; None when it hasn't the role."""
+    return broker.node.controller  # type: ignore[attr-defined, no-any-return]
