@@ -46,7 +46,7 @@ async def dispatch(
 
 def _replica(request: Any) -> int:
     """The node a fetch says it comes from; negative for a consumer's."""
-    return max(request.replica_id, request.replica_state.replica_id)
+    return int(max(request.replica_id, request.replica_state.replica_id))
 
 
 def unsupported_version() -> api_versions_response.ApiVersionsResponse:
