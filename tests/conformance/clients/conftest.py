@@ -4,14 +4,13 @@ reason to skip.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -19,11 +18,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from brokers import STARTS, Broker, Brokers  # noqa: E402
-from toolchains import Missing  # noqa: E402
+from toolchains import Missing, leave  # noqa: E402
 from trios import TRIOS, Killer, Trio, dies_in, start_trio  # noqa: E402
 
 TEST_SECONDS = 60
-IN_CI = os.environ.get("CI") == "true"
 NAMES = (*STARTS, *TRIOS)
 
 _numbers = count(1)
@@ -61,13 +59,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed and isinstance(broker, Broker | Trio):
         report.sections.append((f"log of {broker.name}", broker.said()))
     return report
-
-
-def leave(reason: str) -> NoReturn:
-    """Skip; where everything must be there, fail."""
-    if IN_CI:
-        pytest.fail(f"CI has to run this: {reason}", pytrace=False)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

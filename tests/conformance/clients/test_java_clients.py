@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from brokers import Broker
-from conftest import leave
 from differences import differs
 from programs import Conversation
-from toolchains import Missing, java, java_program, kafka_jars
+from toolchains import Missing, java, java_program, kafka_jars, leave
 from wire import CODECS, stored_codecs
 
 Scenario = Callable[..., Any]

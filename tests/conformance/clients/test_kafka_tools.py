@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 from brokers import Broker
-from conftest import leave
 from differences import differs
 from programs import Conversation
 from programs import run as run_alone
-from toolchains import Missing, java, java_program, tools_jars
+from toolchains import Missing, java, java_program, leave, tools_jars
 from waiting import eventually
 from wire import CODECS, stored_codecs
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from brokers import Broker
-from conftest import leave
 from programs import Conversation
-from toolchains import Missing, node_program
+from toolchains import Missing, leave, node_program
 from wire import CODECS, stored_codecs
 
 Scenario = Callable[..., Any]

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 from brokers import Broker
-from conftest import leave
 from programs import run
-from toolchains import Missing
+from toolchains import Missing, leave
 from toolchains import kcat as find_kcat
 from waiting import eventually
 from wire import CODECS, create_topic, stored_codecs
