@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -81,7 +82,7 @@ def doors(node: Node, node_id: int, size: int) -> tuple[Serve, Serve]:
     """What clients ask, and what nodes ask."""
     broker = Broker(node, Address(f"node-{node_id}", PORT))
 
-    async def serve(header: RequestHeader, frame: memoryview) -> Any:
-        return await dispatch(broker, header, frame, "10.0.0.1")
+    async def serve(header: RequestHeader, frame: memoryview, *, from_peer: bool = False) -> Any:
+        return await dispatch(broker, header, frame, "10.0.0.1", from_peer=from_peer)
 
-    return serve, serve
+    return serve, partial(serve, from_peer=True)
