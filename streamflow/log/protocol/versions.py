@@ -32,6 +32,7 @@ class Api:
     """Args:
     name: as in `messages` and `server.handlers`.
     senders: who may send it.
+    of_controller: whether the active controller answers it, whoever is asked.
     lowest: the lowest version served; `listed` the lowest advertised, where that differs.
     flexible: the first version with compact lengths and tags (KIP-482).
     """
@@ -44,6 +45,7 @@ class Api:
     listed: int | None = None
     bytes_max: int = FRAME_BYTES_MAX
     senders: str = CLIENTS
+    of_controller: bool = False
 
     @property
     def advertised(self) -> tuple[int, int]:
@@ -75,8 +77,8 @@ _TABLE = (
     Api(key=15, name="describe_groups", lowest=0, highest=6, flexible=5),
     Api(key=16, name="list_groups", lowest=0, highest=5, flexible=3),
     Api(key=18, name="api_versions", lowest=0, highest=4, flexible=3, senders=BOTH),
-    Api(key=19, name="create_topics", lowest=2, highest=7, flexible=5, senders=BOTH),
-    Api(key=20, name="delete_topics", lowest=1, highest=6, flexible=4),
+    Api(key=19, name="create_topics", lowest=2, highest=7, flexible=5, senders=BOTH, of_controller=True),
+    Api(key=20, name="delete_topics", lowest=1, highest=6, flexible=4, of_controller=True),
     Api(key=21, name="delete_records", lowest=0, highest=2, flexible=2),
     Api(key=22, name="init_producer_id", lowest=0, highest=5, flexible=2),
     Api(key=23, name="offset_for_leader_epoch", lowest=2, highest=4, flexible=4, senders=BOTH),
@@ -86,31 +88,33 @@ _TABLE = (
     Api(key=27, name="write_txn_markers", lowest=1, highest=2, flexible=1, senders=BOTH),
     Api(key=28, name="txn_offset_commit", lowest=0, highest=5, flexible=3),
     Api(key=32, name="describe_configs", lowest=1, highest=4, flexible=4, senders=BOTH),
-    Api(key=33, name="alter_configs", lowest=0, highest=2, flexible=2),
+    Api(key=33, name="alter_configs", lowest=0, highest=2, flexible=2, of_controller=True),
     Api(key=35, name="describe_log_dirs", lowest=1, highest=5, flexible=2, senders=BOTH),
-    Api(key=37, name="create_partitions", lowest=0, highest=3, flexible=2),
+    Api(key=37, name="create_partitions", lowest=0, highest=3, flexible=2, of_controller=True),
     Api(key=42, name="delete_groups", lowest=0, highest=2, flexible=2),
-    Api(key=43, name="elect_leaders", lowest=0, highest=2, flexible=2, senders=BOTH),
-    Api(key=44, name="incremental_alter_configs", lowest=0, highest=1, flexible=1),
-    Api(key=45, name="alter_partition_reassignments", lowest=0, highest=1, flexible=0, senders=BOTH),
-    Api(key=46, name="list_partition_reassignments", lowest=0, highest=0, flexible=0, senders=BOTH),
+    Api(key=43, name="elect_leaders", lowest=0, highest=2, flexible=2, senders=BOTH, of_controller=True),
+    Api(key=44, name="incremental_alter_configs", lowest=0, highest=1, flexible=1, of_controller=True),
+    Api(
+        key=45, name="alter_partition_reassignments", lowest=0, highest=1, flexible=0, senders=BOTH, of_controller=True
+    ),
+    Api(key=46, name="list_partition_reassignments", lowest=0, highest=0, flexible=0, senders=BOTH, of_controller=True),
     Api(key=47, name="offset_delete", lowest=0, highest=0, flexible=1),
     Api(key=48, name="describe_client_quotas", lowest=0, highest=1, flexible=1),
-    Api(key=49, name="alter_client_quotas", lowest=0, highest=1, flexible=1),
+    Api(key=49, name="alter_client_quotas", lowest=0, highest=1, flexible=1, of_controller=True),
     Api(key=50, name="describe_user_scram_credentials", lowest=0, highest=0, flexible=0),
     Api(key=52, name="vote", lowest=0, highest=2, flexible=0, senders=PEERS),
     Api(key=53, name="begin_quorum_epoch", lowest=0, highest=1, flexible=1, senders=PEERS),
     Api(key=54, name="end_quorum_epoch", lowest=0, highest=1, flexible=1, senders=PEERS),
     Api(key=55, name="describe_quorum", lowest=0, highest=2, flexible=0, senders=BOTH),
     Api(key=56, name="alter_partition", lowest=2, highest=3, flexible=0, senders=PEERS),
-    Api(key=57, name="update_features", lowest=0, highest=2, flexible=0),
+    Api(key=57, name="update_features", lowest=0, highest=2, flexible=0, of_controller=True),
     Api(key=58, name="envelope", lowest=0, highest=0, flexible=0, bytes_max=ENVELOPE_BYTES_MAX, senders=PEERS),
     Api(key=59, name="fetch_snapshot", lowest=0, highest=1, flexible=0, senders=PEERS),
     Api(key=60, name="describe_cluster", lowest=0, highest=2, flexible=0, senders=BOTH),
     Api(key=61, name="describe_producers", lowest=0, highest=0, flexible=0, senders=BOTH),
     Api(key=62, name="broker_registration", lowest=0, highest=4, flexible=0, senders=PEERS),
     Api(key=63, name="broker_heartbeat", lowest=0, highest=2, flexible=0, senders=PEERS),
-    Api(key=64, name="unregister_broker", lowest=0, highest=0, flexible=0, senders=PEERS),
+    Api(key=64, name="unregister_broker", lowest=0, highest=0, flexible=0, senders=PEERS, of_controller=True),
     Api(key=65, name="describe_transactions", lowest=0, highest=0, flexible=0, senders=BOTH),
     Api(key=66, name="list_transactions", lowest=0, highest=2, flexible=0),
     Api(key=67, name="allocate_producer_ids", lowest=0, highest=0, flexible=0, senders=PEERS),

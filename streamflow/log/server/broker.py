@@ -12,6 +12,7 @@ from streamflow.log.node.node import Node
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.server.fetch_sessions import FetchSessions
+from streamflow.log.server.forwarding import Forwarding
 from streamflow.log.server.memory import Memory
 
 NO_ID = b"\0" * 16
@@ -29,10 +30,12 @@ class Address:
 class Broker:
     """Args:
     advertised: where clients reach this node.
+    forwarding: the way to the active controller; None for a node alone, which is it.
     """
 
-    def __init__(self, node: Node, advertised: Address) -> None:
+    def __init__(self, node: Node, advertised: Address, forwarding: Forwarding | None = None) -> None:
         self.node = node
+        self.forwarding = forwarding
         self.advertised = advertised
         self.fetch_sessions = FetchSessions()
         self.answers = Memory(node.config.queued_response_bytes_max)

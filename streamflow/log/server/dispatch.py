@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
+from streamflow.log.errors import RequestTimedOutError
 from streamflow.log.protocol.codec import Buffer
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.frames import RequestHeader, frame_response
@@ -34,6 +35,14 @@ async def dispatch(
     request = read_request(header.api.name, header.version, frame, header.body_at)
     if not from_peer and header.api.key == FETCH and (replica := _replica(request)) >= 0:
         raise CloseConnectionError(f"it fetches as the replica of node {replica}, and isn't a node (CVE-2018-1288)")
+    forwarding = broker.forwarding
+    if header.api.of_controller and forwarding is not None and not (from_peer or forwarding.here):
+        try:
+            answer = await forwarding.ask(header, request, frame, client_host)
+        except RequestTimedOutError as error:
+            raise CloseConnectionError(str(error)) from error
+        if answer is not None:
+            return answer
     context = Context(
         broker=broker,
         version=header.version,

@@ -4,6 +4,7 @@ read them."""
 from __future__ import annotations
 
 import re
+import struct
 from random import Random
 from typing import Any
 
@@ -90,9 +91,11 @@ class Door:
         name = re.sub(r"(?<=.)([A-Z])", r"_\1", type(request).__name__.removesuffix("Request")).lower()
         api = BY_NAME[name]
         version = api.highest if version is None else version
-        written: list[Buffer] = []
+        head = struct.pack(">hhih", api.key, version, 1, len(client_id)) + client_id.encode()
+        written: list[Buffer] = [head, b"\0" if version >= api.flexible else b""]
+        body_at = sum(map(len, written))
         codec_of(name, version, "request").write(written, request)
-        header = RequestHeader(api=api, version=version, correlation_id=1, client_id=client_id, body_at=0)
+        header = RequestHeader(api=api, version=version, correlation_id=1, client_id=client_id, body_at=body_at)
         frame = memoryview(b"".join(written))
         return await dispatch(self.broker, header, frame, "10.1.2.3", from_peer=from_peer), header
 
