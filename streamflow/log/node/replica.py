@@ -26,6 +26,7 @@ from streamflow.log.replication.events import (
     Flushed,
     FollowerEffect,
     HighWatermarkMoved,
+    IsrCommitted,
     LeaderEvent,
     ProposeIsr,
     Reassigned,
@@ -155,7 +156,7 @@ class Replica:
                     self._moved(effect.offset)
                 case ProposeIsr():
                     self.propose(self, effect)
-        if isinstance(event, Reassigned):
+        if isinstance(event, Reassigned | IsrCommitted):
             self.notify()  # Who waits for enough replicas may wait no longer.
 
     # Following

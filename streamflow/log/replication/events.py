@@ -81,10 +81,15 @@ class Reassigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsrCommitted:
-    """The controller has committed an ISR."""
+    """The controller answers that this ISR is committed.
+
+    Args:
+        proposed_in: the partition epoch of the proposal it answers.
+    """
 
     isr: tuple[int, ...]
     partition_epoch: int
+    proposed_in: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

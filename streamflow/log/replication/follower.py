@@ -95,6 +95,9 @@ class Follower:
         """What to fetch next; None while nothing may be asked."""
         if self.leader == NOBODY or (self.durable and self.flushed < self.end):
             return None
+        return self._standing(epochs)
+
+    def _standing(self, epochs: EpochStarts) -> Ask:
         last_epoch = epochs.epoch_of(self.end - 1) if self.end > self.start else -1
         return Ask(offset=self.end, last_epoch=last_epoch, leader_epoch=self.leader_epoch)
 
@@ -124,8 +127,8 @@ class Follower:
         return (*effects, HighWatermarkMoved(offset=committed))
 
     def _answered(self, answer: Answered, epochs: EpochStarts) -> Sequence[FollowerEffect]:
-        if answer.ask.leader_epoch != self.leader_epoch or answer.ask.offset != self.end:
-            return ()
+        if answer.ask != self._standing(epochs):
+            return ()  # Late: the log ends elsewhere by now, or with another record.
         if answer.trouble is Trouble.OUT_OF_RANGE:
             return (self._out_of_range(answer),)
         if answer.trouble is not None:

@@ -47,12 +47,11 @@ class Isr:
         if partition_epoch == self.partition_epoch:
             self.in_flight = False
 
-    def learn(self, committed: Collection[int], partition_epoch: int, *, settles: bool = False) -> bool:
-        """What is committed. `settles`: it is said in answer to a proposal. Returns: whether it is news."""
-        if partition_epoch < self.partition_epoch or (partition_epoch == self.partition_epoch and not settles):
-            return False
-        self.committed = tuple(sorted(committed))
-        self.partition_epoch = partition_epoch
-        self.in_flight = False
-        self._doubted = ()
-        return True
+    def learn(self, committed: Collection[int], partition_epoch: int, *, proposed_in: int = -1) -> None:
+        """What is committed; in answer to a proposal made in an epoch, if it is. What comes late changes nothing."""
+        settles = partition_epoch == self.partition_epoch == proposed_in
+        if partition_epoch > self.partition_epoch or settles:
+            self.committed = tuple(sorted(committed))
+            self.partition_epoch = partition_epoch
+            self.in_flight = False
+            self._doubted = ()

@@ -170,7 +170,7 @@ class Leader:
             case Reassigned():
                 self._reassigned(event.assignment, now_ms)
             case IsrCommitted():
-                self.isr.learn(event.isr, event.partition_epoch, settles=True)
+                self.isr.learn(event.isr, event.partition_epoch, proposed_in=event.proposed_in)
             case IsrNotCommitted():
                 self.isr.not_committed(event.partition_epoch)
             case TimePassed():
