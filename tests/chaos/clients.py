@@ -32,6 +32,8 @@ RETRY_SECONDS = 0.5
 CALL_SECONDS = 15.0
 SETTLE_SECONDS = 45.0
 FLUSH_SECONDS = 30.0
+STUCK_SECONDS = 180.0
+LIVES_MAX = 10_000
 IN_FLIGHT_MAX = 300
 SENDS_A_TRANSACTION_MAX = 4
 POLL_RECORDS_MAX = 200
@@ -77,7 +79,9 @@ class Client(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.session, self.random, self.pause = session, random, pause
         self.failed: BaseException | None = None
+        self.given_up = False
         self._lives = 0
+        self._moved_at = time.monotonic()
 
     @property
     def process(self) -> str:
@@ -86,7 +90,7 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self.session.over.is_set():
+            while not self.session.over.is_set() and not self.given_up:
                 self._lives += 1
                 try:
                     self.live(time.monotonic() + self.random.uniform(*LIFE_SECONDS))
@@ -105,7 +109,17 @@ class Client(threading.Thread):
 
     def goes_on(self, until: float) -> bool:
         """After a pause."""
-        return not self.session.over.wait(self.pause) and time.monotonic() < until
+        self._moved_at = time.monotonic()
+        return not self.session.over.wait(self.pause) and not self.given_up and time.monotonic() < until
+
+    def stuck(self) -> bool:
+        """Whether a call that has a time-out hasn't come back long after it."""
+        return time.monotonic() - self._moved_at > STUCK_SECONDS
+
+    def succeed(self, stuck: Client) -> None:
+        """Take its place, under names it never had: librdkafka may yet let it go."""
+        stuck.given_up = True
+        self._lives = stuck._lives + LIVES_MAX
 
     def produce(self, producer: Producer, send: Send, delivered: Callable[[Any, Message], None]) -> None:
         value = str(send.value).encode().ljust(VALUE_BYTES)

@@ -20,10 +20,11 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -47,7 +48,7 @@ TOPIC = "chaos"
 PARTITIONS = 6
 SEGMENT_BYTES = 1 << 20
 READ_EVERYTHING_SECONDS = 300
-CLIENTS_END_SECONDS = 120
+CLIENTS_END_SECONDS = 90
 SETTLE_SECONDS = 60
 WARM_UP_SECONDS = 5
 
@@ -145,13 +146,20 @@ def run(asked: Asked) -> Report:
 def work(session: Session, attack: nemesis.Nemesis, cluster: Cluster, seconds: float, report: Report) -> None:
     """Clients under attack, then everything mended and read."""
     began = time.monotonic()
-    everyone = clients(session, Random(report.asked.seed))
+    births = clients(session, Random(report.asked.seed))
+    everyone = [birth() for birth in births]
     for client in everyone:
         client.start()
     session.over.wait(WARM_UP_SECONDS)
     attack.start()
     while time.monotonic() < began + seconds and attack.is_alive() and not any(c.failed for c in everyone):
         time.sleep(0.2)
+        for n, client in enumerate(everyone):
+            if client.stuck():
+                report.notes.append(f"{client.name} was stuck and replaced; it is {where(client)}")
+                everyone[n] = births[n]()
+                everyone[n].succeed(client)
+                everyone[n].start()
     attack.finish(SETTLE_SECONDS)
     cluster.wait(RESTART_SECONDS)
     session.over.set()
@@ -177,16 +185,16 @@ def where(client: Client) -> str:
     return " < ".join(f"at {Path(f.filename).name}:{f.lineno} {f.line}" for f in reversed(lines[-3:])) or "gone"
 
 
-def clients(session: Session, random: Random) -> list[Client]:
-    """A few hundred operations a second."""
+def clients(session: Session, random: Random) -> list[Callable[[], Client]]:
+    """How each is made; together a few hundred operations a second."""
     draw = iter(lambda: Random(random.random()), None)
     return [
-        *(Sender(f"sender-{n}", session, next(draw), 0.01) for n in range(2)),
-        *(Transactor(f"transactor-{n}", session, next(draw), 0.05) for n in range(2)),
-        *(Copier(f"copier-{n}", session, next(draw), 0.1, n) for n in range(2)),
-        *(Reader(f"reader-{n}", session, next(draw), 0.02) for n in range(2)),
-        *(Member(f"member-{n}", session, next(draw), 0.02, "classic-group") for n in range(2)),
-        *(Member(f"newer-member-{n}", session, next(draw), 0.02, "consumer-group") for n in range(2)),
+        *(partial(Sender, f"sender-{n}", session, next(draw), 0.01) for n in range(2)),
+        *(partial(Transactor, f"transactor-{n}", session, next(draw), 0.05) for n in range(2)),
+        *(partial(Copier, f"copier-{n}", session, next(draw), 0.1, n) for n in range(2)),
+        *(partial(Reader, f"reader-{n}", session, next(draw), 0.02) for n in range(2)),
+        *(partial(Member, f"member-{n}", session, next(draw), 0.02, "classic-group") for n in range(2)),
+        *(partial(Member, f"newer-member-{n}", session, next(draw), 0.02, "consumer-group") for n in range(2)),
     ]
 
 
