@@ -13,6 +13,7 @@ import anyio
 from streamflow.cli.logs import configure
 from streamflow.errors import ConfigError
 from streamflow.log.node.config import NodeConfig
+from streamflow.log.node.membership import CONTROLLER, ROLES, Endpoint, Membership
 from streamflow.log.server.broker import Address
 from streamflow.log.server.listener import run_broker
 
@@ -47,6 +48,55 @@ def parse_address(text: str) -> Address:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError(f"'{text}' isn't an address; write HOST:PORT, for example 127.0.0.1:9092")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """In a cluster, as given: `controllers` is 1@host:port,2@host:port,…, `role` broker,controller or one of them."""
+
+    node_id: int
+    peer_listen: str | None
+    controllers: str | None
+    role: str = "broker,controller"
+    rack: str | None = None
+
+
+def parse_membership(place: Place, client: Address) -> Membership:
+    """Raises: ConfigError for a place that no node can have."""
+    if not place.controllers:
+        raise ConfigError("a node of a cluster needs --controllers 1@HOST:PORT,2@HOST:PORT,… with all controllers")
+    if place.peer_listen is None:
+        raise ConfigError("a node of a cluster needs --peer-listen HOST:PORT, where the other nodes reach it")
+    roles = frozenset(name.strip() for name in place.role.split(","))
+    if not roles <= ROLES:
+        raise ConfigError(f"--role {place.role}: write broker, controller, or broker,controller")
+    voters = _voters(place.controllers)
+    if CONTROLLER in roles and place.node_id not in voters:
+        raise ConfigError(f"node {place.node_id} is a controller by its --role and isn't one of --controllers")
+    if CONTROLLER not in roles and place.node_id in voters:
+        raise ConfigError(f"node {place.node_id} is one of --controllers and isn't a controller by its --role")
+    peer = parse_address(place.peer_listen)
+    return Membership(
+        node_id=place.node_id,
+        roles=roles,
+        voters=voters,
+        client=Endpoint(client.host, client.port),
+        peer=Endpoint(peer.host, peer.port),
+        rack=place.rack,
+    )
+
+
+def _voters(text: str) -> dict[int, Endpoint]:
+    found: dict[int, Endpoint] = {}
+    for part in text.split(","):
+        number, at, where = part.strip().partition("@")
+        if not at or not number.isascii() or not number.isdigit():
+            raise ConfigError(f"--controllers: '{part}' isn't ID@HOST:PORT, for example 1@127.0.0.1:9192")
+        if int(number) in found:
+            raise ConfigError(f"--controllers names node {number} twice")
+        address = parse_address(where)
+        found[int(number)] = Endpoint(address.host, address.port)
+    return found
 
 
 def _split(setting: str) -> tuple[str, str]:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from streamflow.cli.broker import Addresses, parse_address, run
+from streamflow.cli.broker import Addresses, Place, parse_address, parse_membership, run
 from streamflow.errors import ConfigError
+from streamflow.log.node.membership import Endpoint
 from streamflow.log.server.broker import Address
 
 
@@ -45,3 +46,34 @@ def test_a_wrong_setting_keeps_the_broker_from_starting(
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can't read the settings"):
         run(tmp_path, Addresses("127.0.0.1:0", None), tmp_path / "none.toml", [])
+
+
+CONTROLLERS = "1@a:1, 2@b:2,3@[::1]:3"
+
+
+def test_a_place_in_a_cluster_is_a_membership() -> None:
+    place = Place(node_id=2, peer_listen="b:2", controllers=CONTROLLERS, rack="r")
+    found = parse_membership(place, Address("b", 9092))
+    assert found.voters == {1: Endpoint("a", 1), 2: Endpoint("b", 2), 3: Endpoint("::1", 3)}
+    assert (found.node_id, found.rack, found.broker, found.controller) == (2, "r", True, True)
+    assert (found.client, found.peer) == (Endpoint("b", 9092), Endpoint("b", 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"controllers": None}, "needs --controllers"),
+        ({"peer_listen": None}, "needs --peer-listen"),
+        ({"role": "broker,boss"}, "write broker, controller, or"),
+        ({"node_id": 4}, "isn't one of --controllers"),
+        ({"role": "broker"}, "isn't a controller by its --role"),
+        ({"controllers": "1@a:1,1@b:2"}, "names node 1 twice"),
+        ({"controllers": "a:1"}, "isn't ID@HOST:PORT"),
+        ({"controllers": "1@a"}, "write HOST:PORT"),
+        ({"peer_listen": "b"}, "write HOST:PORT"),
+    ],
+)
+def test_a_place_that_no_node_can_have_is_said(given: dict[str, object], message: str) -> None:
+    place = {"node_id": 1, "peer_listen": "a:1", "controllers": CONTROLLERS, **given}
+    with pytest.raises(ConfigError, match=message):
+        parse_membership(Place(**place), Address("a", 9092))  # type: ignore[arg-type]
