@@ -14,6 +14,8 @@ from tests.simulation.cluster.client import TROUBLE, Client, World
 from tests.simulation.cluster.history import ANYTHING, COMMITTED
 
 BYTES_MAX = 2000
+Record = tuple[int, int | None, int]
+"""Offset, value, and where to go on. A value of None is of what a reader isn't given."""
 
 
 class Reader(Client):
@@ -26,13 +28,25 @@ class Reader(Client):
         self.stable: dict[str, int] = {}
         """The last stable offsets it was told."""
         self.watermarks: dict[str, int] = {}
-        self.lost: list[str] = []
 
     async def step(self) -> None:
         await self.poll(self.chance.choice(list(self.positions)))
 
     async def poll(self, partition: str, wait_ms: int = 200) -> bool:
         """Asks once. Returns: whether there was an answer without an error."""
+        records = await self.records(partition, wait_ms)
+        if records is None:
+            return False
+        operation = self.world.history.begin(self.name, COMMITTED if self._committed else ANYTHING)
+        for offset, value, end in records:
+            if value is not None:
+                operation.saw(partition, offset, value)
+            self.positions[partition] = end
+        self.world.history.end(operation, OK)
+        return True
+
+    async def records(self, partition: str, wait_ms: int = 200) -> list[Record] | None:
+        """From its position on; None when there was no answer, or an error."""
         topic, _, number = partition.rpartition("-")
         try:
             leader = await self.leader(partition)
@@ -51,27 +65,17 @@ class Reader(Client):
             [data] = answer.responses[0].partitions if answer.responses else [None]
         except TROUBLE:
             self.forget(partition)
-            return False
+            return None
         if data is None or data.error_code != ErrorCode.none:
             self.forget(partition)
             if data is not None and data.error_code == ErrorCode.offset_out_of_range:
                 self.world.history.violations.append(f"{self.name}: {self.positions[partition]} of {partition} is gone")
-            return False
-        self._take(partition, data)
-        return True
-
-    def _take(self, partition: str, data: Any) -> None:
+            return None
         self.stable[partition] = data.last_stable_offset
         self.watermarks[partition] = data.high_watermark
-        operation = self.world.history.begin(self.name, COMMITTED if self._committed else ANYTHING)
-        for offset, value, end in self._records(data, self.positions[partition]):
-            if value is not None:
-                operation.saw(partition, offset, value)
-            self.positions[partition] = end
-        self.world.history.end(operation, OK)
+        return list(self._records(data, self.positions[partition]))
 
-    def _records(self, data: Any, position: int) -> Iterator[tuple[int, int | None, int]]:
-        """Offset, value, and where to go on; None for what isn't a record that this reader is given."""
+    def _records(self, data: Any, position: int) -> Iterator[Record]:
         aborted = sorted(data.aborted_transactions or (), key=lambda a: a.first_offset, reverse=True)
         out: set[int] = set()
         view = memoryview(b"".join(data.records)) if isinstance(data.records, list) else data.records

@@ -15,13 +15,14 @@ import structlog
 
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import create_topics_request
-from tests.simulation.checkers import anomalies
+from tests.simulation.checkers import anomalies, copies
 from tests.simulation.checkers.invariants import Invariants
 from tests.simulation.checkers.operations import OK
 from tests.simulation.cluster import loop as simulated
 from tests.simulation.cluster.client import TROUBLE, Client, World
 from tests.simulation.cluster.cluster import Cluster
 from tests.simulation.cluster.consumers import Reader
+from tests.simulation.cluster.copiers import COPY, Copier
 from tests.simulation.cluster.faults import Fault, Nemesis, draw
 from tests.simulation.cluster.history import ANYTHING, History
 from tests.simulation.cluster.loop import SimulatedLoop
@@ -49,7 +50,7 @@ class Scenario:
         """What the seed stands for."""
         chance = Random(f"scenario {seed}")
         faults = tuple(draw(chance, nodes, seconds))
-        return cls(seed, nodes, seconds, faults, ("i1", "i2", "t1", "t2", "c1", "c2", "u1"))
+        return cls(seed, nodes, seconds, faults, ("i1", "i2", "t1", "t2", "c1", "c2", "u1", "x1", "x2"))
 
 
 @dataclass(slots=True)
@@ -145,6 +146,8 @@ class _Run:
                 return TransactionalProducer(name, self.world, chance)
             case "c":
                 return Reader(name, self.world, chance)
+            case "x":
+                return Copier(name, self.world, chance)
             case "u":
                 return Reader(name, self.world, chance, committed=False)
         raise ValueError(f"no client is called '{name}'")
@@ -219,6 +222,7 @@ class _Run:
         outcome, history = self.outcome, self.history
         peeks = [o for o in history.operations if o.kind == ANYTHING]
         found = anomalies.find([o for o in history.operations if o.kind != ANYTHING], peeks)
+        found |= copies.check(history.operations, COPY)
         outcome.violations += [f"{name}: {len(which)}, such as {which[:3]}" for name, which in found.items()]
         outcome.violations += history.violations + self.cluster.failures + self.cluster.network.broken
         outcome.violations += self.invariants.found

@@ -1,4 +1,4 @@
-"""Plants known mistakes, one at a time, in a copy of `streamflow/`, and says which check of the simulation catches them.
+"""Plants known mistakes, one at a time, in a copy of `streamflow/`, and says which check of the simulation catches it.
 
     python -m tests.simulation.mutants.plant [--seeds 200] [--nodes 3] [--only WORDS] [--write]
 
