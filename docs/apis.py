@@ -123,9 +123,14 @@ NOT_SERVED = (
         "there is no authentication yet: everybody may do everything",
     ),
     (
-        "AlterReplicaLogDirs, UnregisterBroker, what brokers and controllers say to each other (34, 52–54, 56, 58, 59, "
-        "62–64, 67, 70, 73, 80–82)",
-        "there is one node",
+        "Of nodes to each other: Vote, BeginQuorumEpoch, EndQuorumEpoch, AlterPartition, Envelope, FetchSnapshot, "
+        "BrokerRegistration, BrokerHeartbeat, AllocateProducerIds (52–54, 56, 58, 59, 62, 63, 67); a replica's Fetch",
+        "clients' listener takes it from nobody (CVE-2018-1288): nodes have a listener of their own",
+    ),
+    (
+        "AlterReplicaLogDirs, UnregisterBroker, ControllerRegistration, AssignReplicasToDirs, changes of the voters "
+        "(34, 64, 70, 73, 80–82)",
+        "a node has one directory, and the voters are those it was started with",
     ),
     (
         "GetTelemetrySubscriptions, PushTelemetry (71, 72)",
