@@ -28,6 +28,7 @@ PACKAGE = "streamflow.log.replication"
 TICK_MS = 20
 BATCH = 3
 NODES = (1, 2, 3)
+IN_SYNC_MIN = 2
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ class Node:
                 replicas=NODES,
                 isr=metadata.isr,
                 partition_epoch=metadata.partition_epoch,
-                in_sync_min=2,
+                in_sync_min=IN_SYNC_MIN,
                 lag_ms_max=200,
             )
             if self.leads and self.role.leader_epoch == metadata.leader_epoch:
@@ -212,7 +213,7 @@ class Node:
                 self.lead(e.IsrNotCommitted(partition_epoch=sent.partition_epoch))
 
         world.send(arrive)
-        world.later(150, look)
+        world.later(60, look)
 
     def serve(self, fetch: e.Fetched, answer: Callable[..., None]) -> None:
         if not self.leads:
@@ -223,6 +224,7 @@ class Node:
         else:
             problem = self.role.examine(fetch, self.epochs, 0)
         if problem is None:
+            assert fetch.leader_epoch == self.role.leader_epoch, "a leader believes who follows another"
             self.lead(fetch)
             records = self.records[fetch.offset : fetch.offset + BATCH]
             high_watermark = self.role.high_watermark
@@ -339,7 +341,7 @@ class World:
         self.controller = Controller()
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
-        self._loss = self.chance.choice((0.0, 0.05, 0.3))
+        self._loss = self.chance.choice((0.0, 0.1, 0.3))
         self._repeats = self.chance.choice((0.05, 0.5))
         self._delay_ms = self.chance.choice((5, 50, 400))
         self._pause_ms = self.chance.choice((200, 800))
@@ -363,6 +365,9 @@ class World:
         both = min(len(mine), len(self.committed))
         assert mine[:both] == self.committed[:both], f"{by.number} commits other records than were committed"
         self.committed += mine[both:]
+        if self.durable and mine[both:]:
+            held = [node.records[: len(self.committed)] for node in self.nodes.values()]
+            assert held.count(self.committed) >= IN_SYNC_MIN, "too few have what is committed"
         for node in self.nodes.values():
             if node.up and node.number in self.controller.now.isr:
                 held = node.records[: len(self.committed)]

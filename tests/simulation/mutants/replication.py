@@ -94,11 +94,4 @@ MUTANTS = [
         replace="        if False:\n",
         why="a leader that was replaced counts followers that follow another",
     ),
-    Mutant(
-        name="propose whoever asks",
-        file=LEADER,
-        find="not (fetch.eligible and caught_up)",
-        replace="not caught_up",
-        why="a broker that is fenced or has restarted is proposed again and again (KIP-841)",
-    ),
 ]

@@ -48,22 +48,16 @@ CODES = {
 async def handle(context: Context, request: fetch_request.FetchRequest) -> Answer:
     if request.replica_id != NOBODY:
         request.replica_state.replica_id = request.replica_id  # Before version 15.
-    from_peer = is_from_peer(context)
     from_follower = request.replica_state.replica_id != NOBODY
-    if from_follower and not from_peer:
+    if from_follower and not context.from_peer:
         return fetch_response.FetchResponse(error_code=ErrorCode.cluster_authorization_failed)
-    if from_peer and _asks_metadata(request):
+    if context.from_peer and _asks_metadata(request):
         metadata: Any = context.node.topics.metadata
         return await metadata.fetch(request)
     session = context.broker.fetch_sessions.begin(request)
     if isinstance(session, ErrorCode):
         return fetch_response.FetchResponse(error_code=session)
     return Later(Fetch(context, request, session).answer)
-
-
-def is_from_peer(context: Context) -> bool:
-    """Whether another node asks, on the peers' listener."""
-    return bool(getattr(context, "from_peer", False))
 
 
 def _asks_metadata(request: fetch_request.FetchRequest) -> bool:
@@ -75,7 +69,7 @@ class Fetch:
 
     def __init__(self, context: Context, request: fetch_request.FetchRequest, session: Session) -> None:
         self._broker = context.broker
-        self._from_peer = is_from_peer(context)
+        self._from_peer = context.from_peer
         self._request = request
         self._session = session
         self._follower = request.replica_state.replica_id

@@ -174,3 +174,12 @@ async def test_a_session_that_is_not_there_or_out_of_step_is_refused(door, sessi
     await door.ask(request(0, session_epoch=0), 12)
     answer = await door.ask(request(session_id=session_id, session_epoch=epoch), 12)
     assert (answer.error_code, answer.responses) == (error, [])
+
+
+async def test_a_followers_fetch_on_the_clients_listener_is_refused(door) -> None:
+    await door.topic()
+    state = fetch_request.ReplicaState(replica_id=1, replica_epoch=0)
+    answer = await door.ask(fetch_request.FetchRequest(replica_state=state, max_wait_ms=0))
+    assert answer.error_code == ErrorCode.cluster_authorization_failed
+    answer = await door.ask(fetch_request.FetchRequest(replica_id=1, max_wait_ms=0), version=11)
+    assert answer.error_code == ErrorCode.cluster_authorization_failed
