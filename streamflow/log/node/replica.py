@@ -120,7 +120,8 @@ class Replica:
     def lead(self, assignment: Assignment, leader_epoch: int, now_ms: int) -> None:
         """Leads from now on, or goes on leading."""
         role = self.role
-        if isinstance(role, Leader) and role.leader_epoch == leader_epoch:
+        goes_on = isinstance(role, Leader) and role.assignment.me == assignment.me
+        if goes_on and role.leader_epoch == leader_epoch:
             self.step(Reassigned(assignment=assignment), now_ms)
             return
         self.role = role.successor(leader_epoch, assignment)

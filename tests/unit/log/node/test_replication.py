@@ -34,6 +34,7 @@ from streamflow.log.node.replication import Replication
 from streamflow.log.protocol.messages import alter_partition_response, codec_of
 from streamflow.log.records import build_batch
 from streamflow.log.replication.follower import Follower
+from streamflow.log.replication.leader import Leader
 from streamflow.log.server.broker import Address, Broker, Later
 from streamflow.log.server.handlers import fetch
 from streamflow.log.storage.files import MemoryFiles
@@ -247,3 +248,12 @@ async def test_a_stopped_replica_is_neither_leader_nor_follower() -> None:
         with pytest.raises(NotLeaderError):
             leader.append("a")
         assert repr(leader.replication) == "<Replication: leads 0, follows 0>"
+
+
+async def test_a_replica_that_was_opened_as_a_leader_alone_goes_on_as_one_of_its_partition() -> None:
+    member = Cluster().members[1]
+    member.replica.role = Leader(leader_epoch=0, end=0, flush_before_commit=True)
+    alone = PartitionImage(leader=1, isr=(1,), replicas=(1,), leader_epoch=0, partition_epoch=0)
+    await member.replication.lead(member.replica, alone)
+    await committed(member.flusher, {member.replica: member.append("a")}, timeout_ms=1000)
+    assert member.replica.high_watermark == 1
