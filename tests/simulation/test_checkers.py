@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.checkers import copies, groups
 from tests.simulation.checkers.anomalies import find
 from tests.simulation.checkers.operations import FAIL, INFO, OK
 from tests.simulation.cluster.history import Operation, Send
@@ -81,3 +82,39 @@ def test_many_operations_take_about_linear_time() -> None:
     history = [sent(f"s{n % 3}", n, (f"p{n % 3}", n, n)) for n in range(20_000)]
     history += [polled("r", 20_000 + n, (f"p{n % 3}", n, n)) for n in range(20_000)]
     assert find(history) == {}
+
+
+def offsets(kind: str, began: float, ended: float | None, offset: int, outcome: str = OK) -> Operation:
+    return Operation("m", kind, began, ended=ended, outcome=outcome, group="g", offsets={"p": offset})
+
+
+COMMITS = [
+    offsets(groups.COMMIT, 1, 2, 10),
+    offsets(groups.COMMIT, 3, 4, 20),
+    offsets(groups.COMMIT, 5, None, 30, INFO),
+    offsets(groups.COMMIT, 5.5, 5.6, 35, FAIL),
+]
+
+
+@pytest.mark.parametrize(("told", "good"), [(20, True), (30, True), (10, False), (-1, False), (35, False), (99, False)])
+def test_a_group_is_told_what_was_committed_last(told: int, good: bool) -> None:
+    assert (groups.check([*COMMITS, offsets(groups.ASK, 6, 7, told)]) == {}) is good
+
+
+def test_a_commit_that_is_under_way_may_be_told_or_not() -> None:
+    for told in (10, 20):
+        assert groups.check([*COMMITS, offsets(groups.ASK, 3.1, 3.2, told)]) == {}
+    assert groups.check([offsets(groups.ASK, 0, 0.5, -1), *COMMITS]) == {}
+
+
+def copied(began: float, *seen: tuple[str, int, int], outcome: str = OK) -> Operation:
+    operation = polled("x", began, *seen, outcome=outcome)
+    operation.kind = "copy"
+    return operation
+
+
+def test_a_record_that_was_copied_twice_or_never_is_found() -> None:
+    good = [copied(4, ("p", 0, 10)), copied(5, ("p", 2, 11), outcome=FAIL), copied(6, ("p", 2, 11))]
+    assert copies.check([*GOOD, *good], "copy") == {}
+    assert copies.check([*GOOD, *good, copied(7, ("p", 0, 10))], "copy") == {"copied-twice": [("p", 0)]}
+    assert copies.check([*GOOD, copied(7, ("p", 2, 11))], "copy") == {"copy-skipped": [("p", 0)]}

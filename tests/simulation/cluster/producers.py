@@ -39,8 +39,8 @@ class ProducerClient(Client):
         self.process = name
         self.id, self.epoch = -1, -1
         self.sequences: dict[str, int] = {}
-        self.acknowledged: set[str] = set()
-        """Partitions in which this epoch has had something acknowledged."""
+        self.acknowledged: dict[str, int] = {}
+        """The sequence up to which everything of this epoch was acknowledged, by partition."""
 
     def next_sequence(self, partition: str, count: int) -> int:
         """Of a batch of so many records."""
@@ -141,14 +141,13 @@ class IdempotentProducer(ProducerClient):
         again: list[Batch] = []
         for batch, code in zip(batches, codes, strict=True):
             if code in (ErrorCode.none, ErrorCode.duplicate_sequence_number):
-                self.acknowledged.add(batch.partition)
+                if self.acknowledged.get(batch.partition, 0) == batch.sequence:
+                    self.acknowledged[batch.partition] = batch.sequence + len(batch.sends)
                 self.world.history.end(batch.operation, OK)
             else:
-                if (
-                    code == ErrorCode.out_of_order_sequence_number
-                    and not again
-                    and batch.partition in self.acknowledged
-                ):
+                # Who isn't known to the broker may begin anywhere: only what follows an acknowledged batch tells.
+                follows = batch.sequence > 0 and self.acknowledged.get(batch.partition) == batch.sequence
+                if code == ErrorCode.out_of_order_sequence_number and not again and follows:
                     self.world.history.violations.append(
                         f"{self.name}: {batch.partition} has forgotten what came before sequence {batch.sequence}"
                     )

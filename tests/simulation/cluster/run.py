@@ -15,7 +15,7 @@ import structlog
 
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import create_topics_request
-from tests.simulation.checkers import anomalies, copies
+from tests.simulation.checkers import anomalies, copies, groups
 from tests.simulation.checkers.invariants import Invariants
 from tests.simulation.checkers.operations import OK
 from tests.simulation.cluster import loop as simulated
@@ -26,6 +26,7 @@ from tests.simulation.cluster.copiers import COPY, Copier
 from tests.simulation.cluster.faults import Fault, Nemesis, draw
 from tests.simulation.cluster.history import ANYTHING, History
 from tests.simulation.cluster.loop import SimulatedLoop
+from tests.simulation.cluster.members import Member
 from tests.simulation.cluster.producers import IdempotentProducer, TransactionalProducer
 from tests.simulation.cluster.trace import Trace
 
@@ -50,7 +51,7 @@ class Scenario:
         """What the seed stands for."""
         chance = Random(f"scenario {seed}")
         faults = tuple(draw(chance, nodes, seconds))
-        return cls(seed, nodes, seconds, faults, ("i1", "i2", "t1", "t2", "c1", "c2", "u1", "x1", "x2"))
+        return cls(seed, nodes, seconds, faults, ("i1", "i2", "t1", "t2", "c1", "c2", "u1", "x1", "x2", "m1", "m2"))
 
 
 @dataclass(slots=True)
@@ -148,6 +149,8 @@ class _Run:
                 return Reader(name, self.world, chance)
             case "x":
                 return Copier(name, self.world, chance)
+            case "m":
+                return Member(name, self.world, chance)
             case "u":
                 return Reader(name, self.world, chance, committed=False)
         raise ValueError(f"no client is called '{name}'")
@@ -222,7 +225,7 @@ class _Run:
         outcome, history = self.outcome, self.history
         peeks = [o for o in history.operations if o.kind == ANYTHING]
         found = anomalies.find([o for o in history.operations if o.kind != ANYTHING], peeks)
-        found |= copies.check(history.operations, COPY)
+        found |= copies.check(history.operations, COPY) | groups.check(history.operations)
         outcome.violations += [f"{name}: {len(which)}, such as {which[:3]}" for name, which in found.items()]
         outcome.violations += history.violations + self.cluster.failures + self.cluster.network.broken
         outcome.violations += self.invariants.found
