@@ -1,6 +1,7 @@
 """Committed offsets of consumer groups: what the records of `__consumer_offsets` fold to. PURE.
 
 Offsets written inside a transaction are pending until its marker: a commit applies them, an abort drops them (KIP-98).
+What was appended and isn't committed by the replicas yet is known of, and isn't told.
 The newest commit of a partition wins, whether it came by itself or with a transaction. What is forgotten is forgotten
 in open transactions too.
 
@@ -9,6 +10,7 @@ Rule for whoever edits this: an answer depends on the records and their order al
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from streamflow.event import TopicPartition
@@ -30,11 +32,26 @@ class GroupOffsets:
     def __init__(self) -> None:
         self._groups: dict[str, dict[TopicPartition, OffsetValue]] = {}
         self._pending: dict[int, list[tuple[OffsetKey, OffsetValue | None]]] = {}
+        self._appended: deque[list[Row]] = deque()
 
     def __repr__(self) -> str:
         return f"<GroupOffsets of {len(self._groups)} groups, {len(self._pending)} transactions open>"
 
     # Fold
+
+    def clear(self) -> None:
+        """Nothing is known."""
+        self._groups.clear()
+        self._pending.clear()
+        self._appended.clear()
+
+    def appended(self, rows: Iterable[Row]) -> None:
+        """Rows were appended outside any transaction, which may be lost yet; see `settled`."""
+        self._appended.append(list(rows))
+
+    def settled(self) -> list[Row]:
+        """The first rows `appended` are committed. Returns: as `written`."""
+        return self.written(self._appended.popleft(), None)
 
     def written(self, rows: Iterable[tuple[bytes | None, bytes | None]], producer_id: int | None) -> list[Row]:
         """Rows were appended, inside the producer's transaction or (None) outside any.
@@ -93,11 +110,19 @@ class GroupOffsets:
 
     def knows(self, group: str) -> bool:
         """Whether there is an offset of the group, or may be one."""
-        return group in self._groups or bool(self.unstable(group))
+        return group in self._groups or bool(self._open(group))
 
     def topics(self) -> set[str]:
         """Those that groups have offsets of."""
         return {where.topic for known in self._groups.values() for where in known}
+
+    def _open(self, group: str) -> frozenset[TopicPartition]:
+        """Partitions there may be an offset of, by what isn't settled."""
+        return self.unstable(group) | {key.partition for key in self._uncommitted() if key.group == group}
+
+    def _uncommitted(self) -> set[OffsetKey]:
+        keys = (decode_offset_key(key) for rows in self._appended for key, _ in rows)
+        return {key for key in keys if key is not None}
 
     @property
     def size(self) -> int:
@@ -114,16 +139,16 @@ class GroupOffsets:
 
     def forget(self, group: str, partitions: Iterable[TopicPartition]) -> list[Row]:
         """Rows for those there is an offset of, or may be one."""
-        known = self._groups.get(group, {}).keys() | self.unstable(group)
+        known = self._groups.get(group, {}).keys() | self._open(group)
         return [_tombstone(group, where) for where in dict.fromkeys(partitions) if where in known]
 
     def forget_group(self, group: str) -> list[Row]:
-        return [_tombstone(group, w) for w in sorted(self._groups.get(group, {}).keys() | self.unstable(group))]
+        return [_tombstone(group, w) for w in sorted(self._groups.get(group, {}).keys() | self._open(group))]
 
     def forget_topic(self, topic: str) -> list[Row]:
         """A topic re-created under the name must not inherit these."""
         keys = {OffsetKey(group=group, partition=w) for group, known in self._groups.items() for w in known}
-        keys |= {key for changes in self._pending.values() for key, _ in changes}
+        keys |= {key for changes in self._pending.values() for key, _ in changes} | self._uncommitted()
         found = sorted((k.group, k.partition) for k in keys if k.partition.topic == topic)
         return [_tombstone(group, where) for group, where in found]
 

@@ -138,6 +138,7 @@ class ClientTransactions:
             ConcurrentTransactionsError, LogError.
         """
         self._effects.check()
+        self._groups.coordination.check()
         self._coordinator.verify(session, OFFSETS)
         rows, now_ms = self._groups.offsets.commit(group, offsets), self._now_ms()
         replica = self._topics.find(OFFSETS)

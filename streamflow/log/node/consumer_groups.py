@@ -1,7 +1,7 @@
 """The KIP-848 groups of a node: hands requests to each group's machine, does what it orders, and keeps its time.
 
-Promises: what a group orders to be written is appended at once, and reported when it is as durable as the flush policy
-says. A group sees topics as they are when it is asked. Nothing about groups is decided here.
+Promises: what a group orders to be written is appended at once, and reported when it is committed. A group sees topics
+as they are when it is asked. Nothing about groups is decided here.
 
 `group_coordinator` decides which group is of this kind, and says when to `attend`.
 """
@@ -21,9 +21,13 @@ from streamflow.log.coordinators.consumer_events import (
     ConsumerGroupError,
     DeleteGroup,
     Effect,
+    Heartbeat,
+    HeartbeatAnswer,
     Persist,
     Persisted,
     PersistFailed,
+    RemovalAnswer,
+    RemoveMembers,
     Reply,
     Request,
     Tick,
@@ -61,6 +65,7 @@ class ConsumerGroups:
         self._news = news
         self._machines: dict[str, ConsumerGroup] = {}
         self._writing: list[ConsumerGroup] = []
+        self._waiting: dict[Promise[Answer], Request] = {}
         self._wakes: list[tuple[int, str]] = []
         self._wake_of: dict[str, int] = {}
         self._view, self._changes = TopicView({}), -1
@@ -76,6 +81,16 @@ class ConsumerGroups:
             if state.exists:
                 self._keep(ConsumerGroup(group_id, self._config, self._topics(), self._now_ms(), state))
 
+    def drop(self) -> None:
+        """Everything is forgotten, and who waits is told that another node coordinates."""
+        waiting, self._waiting = self._waiting, {}
+        for told, request in waiting.items():
+            told.tell(_not_coordinator(request))
+        self._machines.clear()
+        self._writing.clear()
+        self._wakes.clear()
+        self._wake_of.clear()
+
     # Requests
 
     def ask(self, group_id: str, request: Request) -> None:
@@ -85,6 +100,8 @@ class ConsumerGroups:
             machine = ConsumerGroup(group_id, self._config, view, now_ms)
         elif machine.view is not view:
             machine.step(TopicsChanged(view=view), now_ms)
+        assert isinstance(request.ticket, Promise), "requests have promises for tickets here"
+        self._waiting[request.ticket] = request
         self._do(machine, machine.step(request, now_ms))
         self._keep(machine)
 
@@ -139,6 +156,7 @@ class ConsumerGroups:
             match effect:
                 case Reply():
                     assert isinstance(effect.ticket, Promise), "requests have promises for tickets here"
+                    self._waiting.pop(effect.ticket, None)
                     effect.ticket.tell(effect.answer)
                 case Persist():
                     todo.extend(self._persist(machine, effect))
@@ -152,7 +170,7 @@ class ConsumerGroups:
             self._groups.append(rows)
         except LogError as error:
             return machine.step(_failed(machine, error), self._now_ms())
-        if not self._groups.durable:
+        if self._groups.is_settled:
             return machine.step(Persisted(), self._now_ms())
         self._writing.append(machine)
         self._news()
@@ -190,7 +208,8 @@ class ConsumerGroups:
             return
         failure: LogError | None = None
         try:
-            await self._groups.flush()
+            if not await self._groups.settled_in(self._groups.coordination.reign):
+                return  # `drop` has told everybody.
         except LogError as error:
             failure = error
         for machine in writing:
@@ -205,6 +224,17 @@ def consumer_config(config: NodeConfig) -> ConsumerGroupConfig:
         heartbeat_interval_ms=config.consumer_group_heartbeat_interval_ms,
         members_max=config.consumer_group_size_max,
     )
+
+
+def _not_coordinator(request: Request) -> Answer:
+    error = ConsumerGroupError.NOT_COORDINATOR
+    match request:
+        case Heartbeat():
+            return HeartbeatAnswer(error=error)
+        case RemoveMembers():
+            return RemovalAnswer(errors=(error,) * len(request.members))
+        case DeleteGroup():
+            return error
 
 
 def _failed(machine: ConsumerGroup, error: LogError) -> PersistFailed:

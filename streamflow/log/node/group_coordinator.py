@@ -1,8 +1,8 @@
 """The groups of a node: hands requests to each group's machine, does what it orders, and keeps its time.
 
 Promises: requests of a group are judged in the order they come; what a group orders to be written is appended before
-the next request is judged, and reported once it is as durable as the flush policy says. Nothing about groups is decided
-here but which machine is asked.
+the next request is judged, and reported once it is committed. Nothing about groups is decided here but which machine is
+asked. Who waits when the groups' partition is lost is told NOT_COORDINATOR at once.
 
 A group that has nothing to remember has no machine: one is made for each request, and kept when the request leaves
 something. A group that only has offsets is of that kind (a "simple" group, or one of the embedded log's).
@@ -33,17 +33,11 @@ from streamflow.log.coordinators.group_events import (
     Event,
     GroupError,
     Heartbeat,
-    JoinAnswer,
-    JoinGroup,
-    LeaveAnswer,
-    LeaveGroup,
     Persist,
     Persisted,
     PersistFailed,
     Reply,
     Request,
-    SyncAnswer,
-    SyncGroup,
     Tick,
 )
 from streamflow.log.coordinators.group_records import (
@@ -55,11 +49,12 @@ from streamflow.log.coordinators.group_records import (
 )
 from streamflow.log.coordinators.group_states import ClassicConfig, GroupState
 from streamflow.log.coordinators.subscription import CONSUMER_PROTOCOL
-from streamflow.log.errors import LogError, RecordTooLargeError, StorageFullError
+from streamflow.log.errors import LogError, NotCoordinatorError
 from streamflow.log.node import promise
 from streamflow.log.node.classic_requests import answer_for_consumers
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.consumer_groups import ConsumerGroups
+from streamflow.log.node.group_refusals import failed, refusal, unavailable
 from streamflow.log.node.groups import Groups
 from streamflow.log.node.rows import Row
 
@@ -120,6 +115,7 @@ class GroupCoordinator:
         self._random_bytes = random_bytes
         self._machines: dict[str, ClassicGroup] = {}
         self._writing: list[_Writing] = []
+        self._waiting: dict[Promise, Request] = {}
         self._wakes: list[tuple[int, str]] = []
         self._wake_of: dict[str, int] = {}
         self._expire_at = now_ms() + self._check_interval_ms
@@ -140,6 +136,34 @@ class GroupCoordinator:
                 self._keep(group_id, machine)
         self.consumers.load()
 
+    async def take_over(self) -> None:
+        """This node leads the groups' partition from now on: reads it back, and begins to answer. Sessions begin anew,
+        so that members notice a delay at most.
+
+        Raises: StorageFailedError.
+        """
+        self._drop(NotCoordinatorError("the partition of groups is led anew"))
+        if await self._groups.take_over():
+            self.load()
+            self._groups.coordination.loaded()
+            log.info("groups taken over", groups=len(self._machines) + len(self.consumers.group_ids()))
+
+    def resign(self) -> None:
+        """Another node leads the groups' partition, or none: everything is forgotten, and who waits is told."""
+        self._groups.resign()
+        self._drop(NotCoordinatorError("another node leads the partition of groups"))
+
+    def _drop(self, error: LogError) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for told, request in waiting.items():
+            told.tell(unavailable(request, error))
+        self._machines.clear()
+        self._writing.clear()
+        self._wakes.clear()
+        self._wake_of.clear()
+        self.consumers.drop()
+        self._news.set()
+
     def new_member_id(self, name: str) -> str:
         """One that nobody had before, and that tells people whose it is."""
         return f"{name}-{self._random_bytes(MEMBER_ID_BYTES).hex()}"
@@ -152,9 +176,10 @@ class GroupCoordinator:
         assert isinstance(promise, Promise), "requests have promises for tickets here"
         try:
             await self._groups.ready()
+            self._groups.coordination.check()
         except LogError as error:
-            log.warning("groups can't be kept", reason=str(error))
-            promise.tell(_unavailable(request))
+            log.info("groups can't be asked", reason=str(error))
+            promise.tell(unavailable(request, error))
             return
         if not answer_for_consumers(self.consumers, group_id, request, promise):
             self._step(group_id, request)
@@ -165,10 +190,11 @@ class GroupCoordinator:
         assert isinstance(told, promise.Promise), "requests have promises for tickets here"
         try:
             await self._groups.ready()
+            self._groups.coordination.check()
             free = self._release(group_id)
         except LogError as error:
-            log.warning("groups can't be kept", reason=str(error))
-            told.tell(HeartbeatAnswer(error=ConsumerGroupError.COORDINATOR_NOT_AVAILABLE))
+            log.info("groups can't be asked", reason=str(error))
+            told.tell(HeartbeatAnswer(error=ConsumerGroupError(refusal(error))))
             return
         if free:
             self.consumers.ask(group_id, request)
@@ -224,6 +250,10 @@ class GroupCoordinator:
 
     async def delete(self, group_id: str) -> GroupError | ConsumerGroupError:
         """With its offsets."""
+        try:
+            self._groups.coordination.check()
+        except LogError as error:
+            return refusal(error)
         if not self.exists(group_id):
             return GroupError.GROUP_ID_NOT_FOUND
         if self.consumers.find(group_id) is None:
@@ -284,6 +314,9 @@ class GroupCoordinator:
 
     def _step(self, group_id: str, event: Event) -> None:
         machine = self._machine(group_id)
+        if not isinstance(event, Tick | Persisted | PersistFailed):
+            assert isinstance(event.ticket, Promise), "`ask` has seen to it"
+            self._waiting[event.ticket] = event
         self._do(group_id, machine, machine.step(event, self._now_ms()))
         if not isinstance(event, Heartbeat | CommitOffsets):  # which put things off at most
             self._keep(group_id, machine)
@@ -307,6 +340,7 @@ class GroupCoordinator:
             match effect:
                 case Reply():
                     assert isinstance(effect.ticket, Promise), "`ask` has seen to it"
+                    self._waiting.pop(effect.ticket, None)
                     effect.ticket.tell(effect.answer)
                 case Persist():
                     todo.extend(self._persist(group_id, machine, effect))
@@ -316,8 +350,8 @@ class GroupCoordinator:
         try:
             self._groups.append(self._rows(group_id, effect))
         except LogError as error:
-            return machine.step(_failed(effect.number, group_id, error), self._now_ms())
-        if not self._groups.durable:
+            return machine.step(failed(effect.number, group_id, error), self._now_ms())
+        if self._groups.is_settled:
             return machine.step(Persisted(number=effect.number), self._now_ms())
         self._writing.append(_Writing(group_id, machine, effect.number))
         self._news.set()
@@ -355,19 +389,21 @@ class GroupCoordinator:
         await self._settle()
         self._tick()
         await self.consumers.attend()
-        self._expire()
+        await self._expire()
 
     async def _settle(self) -> None:
         writing, self._writing = self._writing, []
         if not writing:
             return
         failure: LogError | None = None
+        reign = self._groups.coordination.reign
         try:
-            await self._groups.flush()
+            if not await self._groups.settled_in(reign):
+                return  # `resign` has told everybody.
         except LogError as error:
             failure = error
         for w in writing:
-            event = Persisted(number=w.number) if failure is None else _failed(w.number, w.group_id, failure)
+            event = Persisted(number=w.number) if failure is None else failed(w.number, w.group_id, failure)
             self._do(w.group_id, w.machine, w.machine.step(event, self._now_ms()))
             if self._machines.get(w.group_id, w.machine) is w.machine:
                 self._keep(w.group_id, w.machine)
@@ -382,10 +418,10 @@ class GroupCoordinator:
             if group_id in self._machines:
                 self._step(group_id, Tick())
 
-    def _expire(self) -> None:
+    async def _expire(self) -> None:
         """Forgets offsets that nobody has used for `offsets.retention.minutes`, and empty groups without any."""
         now_ms = self._now_ms()
-        if now_ms < self._expire_at:
+        if now_ms < self._expire_at or not self._groups.coordination.active:
             return
         self._expire_at = now_ms + self._check_interval_ms
         try:
@@ -393,6 +429,10 @@ class GroupCoordinator:
                 if rows := self._offsets.forget(group_id, self._expired(group_id, now_ms)):
                     log.info("offsets expired", group=group_id, offsets=len(rows))
                     self._groups.append(rows)
+            if not self._groups.is_settled:
+                await self._groups.flush()
+            self._groups.coordination.check()
+            for group_id in self.group_ids():
                 if not self._offsets.knows(group_id):
                     self._forget_if_empty(group_id)
         except LogError as error:
@@ -424,29 +464,3 @@ def classic_config(config: NodeConfig) -> ClassicConfig:
         session_timeout_ms_min=config.group_session_timeout_ms_min,
         session_timeout_ms_max=config.group_session_timeout_ms_max,
     )
-
-
-def _unavailable(request: Request) -> Answer:
-    error = GroupError.COORDINATOR_NOT_AVAILABLE
-    match request:
-        case JoinGroup():
-            return JoinAnswer(error=error, member_id=request.member_id)
-        case SyncGroup():
-            return SyncAnswer(error=error)
-        case LeaveGroup():
-            return LeaveAnswer(error=error)
-        case _:
-            return error
-
-
-def _failed(number: int, group_id: str, error: LogError) -> PersistFailed:
-    """As Kafka tells members of what its log can't do."""
-    log.warning("a group can't be written", group=group_id, reason=str(error))
-    match error:
-        case RecordTooLargeError():
-            told = GroupError.UNKNOWN_SERVER_ERROR
-        case StorageFullError():
-            told = GroupError.COORDINATOR_NOT_AVAILABLE
-        case _:
-            told = GroupError.NOT_COORDINATOR
-    return PersistFailed(number=number, error=told)

@@ -1,25 +1,41 @@
 """Committed offsets and groups of a node: `__consumer_offsets` and what it folds to.
 
-Promises: an offset is as durable as an append when its commit returns; answers are what a replay of the topic gives.
+Promises: an offset is committed by the replicas in sync when its commit returns, and isn't told before; answers are
+what a replay of the topic gives. In a cluster this is so while the node leads the topic's partition: see `take_over`.
 What the records about groups mean is for `group_coordinator`: here the newest of each key is kept.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import anyio
+import anyio.lowlevel
+import structlog
 
 from streamflow.event import TopicPartition
 from streamflow.log.controller.topics import OFFSETS_TOPIC
 from streamflow.log.coordinators.offsets import GroupOffsets
 from streamflow.log.coordinators.records import OffsetValue
+from streamflow.log.errors import LogError, NotCoordinatorError, NotLeaderError, StorageFailedError
+from streamflow.log.node.acknowledgement import committed
+from streamflow.log.node.coordination import Coordination
 from streamflow.log.node.flusher import Flusher
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.rows import ROW_BYTES_MAX, Row, batches_of, row_batches
 from streamflow.log.node.topics import Topics
-from streamflow.log.records import decode, marker_commits
+from streamflow.log.records import BatchHeader, decode, marker_commits
 
 OFFSETS = TopicPartition(OFFSETS_TOPIC, 0)
-"""One partition does for one node: there is nobody to share the work with."""
+"""One partition for all groups: its leader coordinates them."""
+COMMIT_TIMEOUT_MS = 5_000
+"""How long a write may take to reach the replicas in sync, as `offsets.commit.timeout.ms`."""
+RETRY_SECONDS = 0.1
+BATCHES_AT_ONCE = 16
+"""Read back before others have their turn."""
+
+log = structlog.get_logger("streamflow.groups")
 
 
 class Groups:
@@ -29,6 +45,8 @@ class Groups:
         self.offsets = offsets
         self.kept: dict[bytes, bytes] = {}
         self.durable = durable
+        self.coordination = Coordination(OFFSETS)
+        self._unsettled: deque[int] = deque()
         self._topics = topics
         self._flusher = flusher
         self._now_ms = now_ms
@@ -39,15 +57,67 @@ class Groups:
         if replica is None:
             return
         for header, view in batches_of(replica.log):
-            if header.control:
-                self.offsets.ended(header.producer_id, committed=marker_commits(view))
-                continue
-            columns = decode(view, ROW_BYTES_MAX)
-            producer = header.producer_id if header.transactional else None
-            self._fold(zip(columns.keys, columns.values, strict=True), producer)
+            self._read(header, view)
+
+    def _read(self, header: BatchHeader, view: memoryview) -> None:
+        if header.control:
+            self.offsets.ended(header.producer_id, committed=marker_commits(view))
+            return
+        columns = decode(view, ROW_BYTES_MAX)
+        producer = header.producer_id if header.transactional else None
+        self._fold(zip(columns.keys, columns.values, strict=True), producer)
+
+    # Gaining and losing the partition
+
+    async def take_over(self) -> bool:
+        """Reads the partition back, once all that the leader's log holds is committed: what the coordinator before left
+        uncommitted counts, or is gone, by then. Returns: False when the partition was lost meanwhile."""
+        self._drop()
+        reign = self.coordination.begin()
+        if not await self.settled_in(reign):
+            return False
+        replica = self._topics.replicas[OFFSETS]
+        for n, (header, view) in enumerate(batches_of(replica.log)):
+            self._read(header, view)
+            if n % BATCHES_AT_ONCE == BATCHES_AT_ONCE - 1:
+                await anyio.lowlevel.checkpoint()
+                if self.coordination.reign != reign:
+                    return False
+        return True
+
+    async def settled_in(self, reign: int) -> bool:
+        """Waits, as long as the reign lasts, until all that was appended is committed. Returns: whether it is.
+
+        Raises: StorageFailedError.
+        """
+        while self.coordination.reign == reign:
+            try:
+                await self.flush()
+                return self.coordination.reign == reign
+            except StorageFailedError:
+                raise
+            except NotCoordinatorError:
+                return False
+            except LogError as error:
+                log.info("groups' records aren't committed yet", reason=str(error))
+            await anyio.sleep(RETRY_SECONDS)
+        return False
+
+    def resign(self) -> None:
+        """Another node has the partition, or none."""
+        self.coordination.resign()
+        self._drop()
+
+    def _drop(self) -> None:
+        self.offsets.clear()
+        self.kept.clear()
+        self._unsettled.clear()
 
     def _fold(self, rows: Iterable[tuple[bytes | None, bytes | None]], producer_id: int | None) -> None:
-        for key, value in self.offsets.written(rows, producer_id):
+        self._keep(self.offsets.written(rows, producer_id))
+
+    def _keep(self, rows: Iterable[Row]) -> None:
+        for key, value in rows:
             if value is None:
                 self.kept.pop(key, None)
             else:
@@ -80,25 +150,50 @@ class Groups:
             await self.flush()
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Appends without making durable, once the partition is `ready`. Raises: LogError."""
+        """Appends without making durable, once the partition is `ready`. What it says is told when it is committed.
+
+        Raises: LogError.
+        """
+        self.coordination.check()
         replica, now_ms = self._topics.replicas[OFFSETS], self._now_ms()
         replica.append(row_batches(rows, now_ms), now_ms)
-        self._fold(rows, None)
+        self.offsets.appended(rows)
+        self._unsettled.append(replica.end)
+        replica.listeners.add(self._settle)
+        self._settle()
+
+    def _settle(self) -> None:
+        high_watermark = self._topics.replicas[OFFSETS].high_watermark
+        while self._unsettled and self._unsettled[0] <= high_watermark:
+            self._unsettled.popleft()
+            self._keep(self.offsets.settled())
+
+    @property
+    def is_settled(self) -> bool:
+        """All that was appended is committed."""
+        return not self._unsettled
 
     async def flush(self) -> None:
-        """Makes what was appended as durable as the flush policy says. Raises: StorageFailedError."""
-        if self.durable:
-            await self._flusher.flush([self._topics.replicas[OFFSETS]])
+        """Returns once all that was appended is committed: as durable as the flush policy says, on those in sync.
+
+        Raises: NotCoordinatorError when the partition is lost, or NotEnoughReplicasAfterAppendError,
+            RequestTimedOutError: it isn't known whether it will be. StorageFailedError.
+        """
+        replica = self._topics.replicas[OFFSETS]
+        try:
+            await committed(self._flusher, {replica: replica.end}, timeout_ms=COMMIT_TIMEOUT_MS)
+        except NotLeaderError as error:
+            raise NotCoordinatorError(str(error)) from error
 
     async def compact(self, bytes_max: int) -> None:
         """Replaces a topic that has grown by each partition's last offset and what is known of groups; what is pending
         is kept as it is."""
         replica = self._topics.replicas.get(OFFSETS)
-        if replica is None or replica.log.size_bytes < bytes_max:
+        if replica is None or replica.log.size_bytes < bytes_max or not (self.coordination.active and self.is_settled):
             return
         pending_from = replica.log.last_stable_offset(replica.log.log_end_offset)
         rows, now_ms = [*self.offsets.snapshot(), *self.kept.items()], self._now_ms()
         if rows:
             replica.append(row_batches(rows, now_ms), now_ms)
-        await self._flusher.flush([replica])
+        await self.flush()
         replica.log.delete_before(pending_from)

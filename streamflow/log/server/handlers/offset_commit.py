@@ -1,4 +1,4 @@
-"""OffsetCommit 2–10: how far a group has come; answered once that is as durable as the flush policy says.
+"""OffsetCommit 2–10: how far a group has come; answered once that is committed.
 
 Version 10 names topics by id. A retention time of its own (versions 2–4) isn't kept: `offsets.retention.minutes` holds
 for all.
@@ -12,9 +12,9 @@ from streamflow.event import TopicPartition
 from streamflow.log.controller.image import TopicImage
 from streamflow.log.coordinators.group_events import CommitOffsets, GroupError
 from streamflow.log.coordinators.records import OffsetValue
-from streamflow.log.errors import LogError, RecordTooLargeError
+from streamflow.log.errors import CoordinatorLoadingError, LogError, NotCoordinatorError, RecordTooLargeError
 from streamflow.log.node.group_coordinator import Promise
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import offset_commit_request, offset_commit_response
 from streamflow.log.server.broker import Answer, Context, Later
 
@@ -96,8 +96,13 @@ def _failed(
     response: offset_commit_response.OffsetCommitResponse, error: LogError
 ) -> offset_commit_response.OffsetCommitResponse:
     """As Kafka tells clients of what its log can't do."""
-    too_large = isinstance(error, RecordTooLargeError)
-    code = ErrorCode.invalid_commit_offset_size if too_large else ErrorCode.coordinator_not_available
+    match error:
+        case RecordTooLargeError():
+            code = ErrorCode.invalid_commit_offset_size
+        case NotCoordinatorError() | CoordinatorLoadingError():
+            code = code_of(error)
+        case _:
+            code = ErrorCode.coordinator_not_available
     for topic in response.topics:
         for partition in topic.partitions:
             partition.error_code = partition.error_code or code

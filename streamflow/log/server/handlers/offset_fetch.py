@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from streamflow.event import TopicPartition
 from streamflow.log.coordinators.records import OffsetValue
 from streamflow.log.coordinators.transaction_records import group_by_topic
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.errors import LogError
+from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import offset_fetch_request, offset_fetch_response
 from streamflow.log.server.broker import NO_ID, Context
 
@@ -29,6 +30,10 @@ async def handle(
     context: Context, request: offset_fetch_request.OffsetFetchRequest
 ) -> offset_fetch_response.OffsetFetchResponse:
     stable = request.require_stable
+    try:
+        context.node.groups.coordination.check()
+    except LogError as error:
+        return _refused(request, context.version, code_of(error))
     if context.version >= SEVERAL_SINCE:
         return offset_fetch_response.OffsetFetchResponse(
             groups=[_group(context, g, stable=stable) for g in request.groups]
@@ -56,6 +61,16 @@ async def handle(
             for t in found
         ]
     )
+
+
+def _refused(
+    request: offset_fetch_request.OffsetFetchRequest, version: int, error: ErrorCode
+) -> offset_fetch_response.OffsetFetchResponse:
+    """By a node that doesn't know the groups (any more, or yet)."""
+    if version >= SEVERAL_SINCE:
+        groups = [Group(group_id=g.group_id, error_code=error) for g in request.groups]
+        return offset_fetch_response.OffsetFetchResponse(groups=groups)
+    return offset_fetch_response.OffsetFetchResponse(error_code=error)
 
 
 def _group(
