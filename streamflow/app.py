@@ -296,6 +296,10 @@ class App:
     # Sending
 
     @property
+    def running(self) -> bool:
+        return self._runtime is not None
+
+    @property
     def runtime(self) -> Runtime:
         """Raises: AppError when the app isn't running."""
         if self._runtime is None:

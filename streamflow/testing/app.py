@@ -237,7 +237,11 @@ class TestApp:
         return self._main is not None and self._main.done()
 
     def _check(self) -> None:
-        if self._main is not None and self._main.done():
+        if self._main is None or self._worker is None:
+            return
+        if self._worker.ready.is_set() and not self.app.running:
+            self._finish(self._main)  # It is on its way out.
+        if self._main.done():
             self._main.result()
             raise AppError("the app has stopped")
 

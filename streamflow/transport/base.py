@@ -16,7 +16,7 @@ Whoever edits this: a word that only one transport understands doesn't belong he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -105,6 +105,9 @@ class Writer(Protocol):
     async def append(self, partition: TopicPartition, batch: Batch) -> int:
         """Appends the batch's keys, values (bytes or None), timestamps and headers; its offsets are ignored.
         Returns the offset of the first record."""
+
+    async def append_all(self, batches: Mapping[TopicPartition, Sequence[Batch]]) -> None:
+        """Appends to several partitions, to each in order. Raises the first failure, when all have ended."""
 
     async def add_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
         """Commits the offsets with this transaction."""

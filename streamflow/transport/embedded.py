@@ -6,7 +6,7 @@ Promises: those of `transport.base`. A poll that waits costs nothing: appends an
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -284,6 +284,11 @@ class EmbeddedWriter:
             return self._producer.append(partition, batch, self._node.now_ms())
         bytes_max = self._node.topics.find(partition).log.config.message_bytes_max
         return await self._node.append(partition, build(batch, codec=self._codec, bytes_max=bytes_max))
+
+    async def append_all(self, batches: Mapping[TopicPartition, Sequence[Batch]]) -> None:
+        for where, several in batches.items():
+            for batch in several:
+                await self.append(where, batch)
 
     async def add_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
         if offsets:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import anyio
-
 from streamflow.engine.events import Produce
-from streamflow.errors import StreamflowError
 from streamflow.event import Batch, Headers, TopicPartition
 from streamflow.transport.base import Committed, Writer
 
@@ -55,20 +52,7 @@ class Outputs:
         if not pending:
             return
         await self._begin()
-        failures: list[StreamflowError] = []
-
-        async def append(where: TopicPartition, batch: Batch) -> None:
-            try:
-                for piece in chunks(batch):
-                    await self._writer.append(where, piece)
-            except StreamflowError as error:
-                failures.append(error)
-
-        async with anyio.create_task_group() as group:  # Partitions side by side: over a network each append waits.
-            for where, batch in pending.items():
-                group.start_soon(append, where, batch)
-        if failures:
-            raise failures[0]
+        await self._writer.append_all({where: chunks(batch) for where, batch in pending.items()})
 
     async def _begin(self) -> None:
         if not self._begun:

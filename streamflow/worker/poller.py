@@ -49,6 +49,9 @@ class Poller:
     async def measure(self) -> None:
         """Tells the tasks which inputs are at their end; `lag` counts what hasn't been fetched."""
         lags = await self._reader.lag()
+        if not lags:
+            self.lag = math.inf  # The worker has stopped, and closed it.
+            return
         self.lag = sum(lags.values())
         for tp, (source, runner) in self._sources.items():
             self._tell(source, runner, not lags[tp])

@@ -167,7 +167,8 @@ class Worker:
                         await drain.close()
                     for poller in self._pollers:
                         await poller.close()
-                    await writer.close()
+                    async with self._committing:  # Somebody who looks on may be in the midst of it.
+                        await writer.close()
         finally:
             if self._given_transport is None:
                 with anyio.CancelScope(shield=True):

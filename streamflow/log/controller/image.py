@@ -99,6 +99,8 @@ class MetadataImage:
                 self._change_broker(record)
             case r.UnregisterBroker():
                 del self.brokers[record.broker_id]
+            case r.EpochBegan():
+                pass
             case r.Cluster():
                 self.cluster_id = record.cluster_id
             case r.Topic():

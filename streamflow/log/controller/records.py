@@ -51,6 +51,13 @@ class UnregisterBroker(MetadataRecord, frozen=True, kw_only=True):
     broker_epoch: int
 
 
+class EpochBegan(MetadataRecord, frozen=True, kw_only=True):
+    """The first record of a leader of the quorum: what is before it is committed with it (Raft §5.4.2)."""
+
+    leader_id: int
+    leader_epoch: int
+
+
 class Cluster(MetadataRecord, frozen=True, kw_only=True):
     """The cluster's name for itself: 16 random bytes in URL-safe base64, as Kafka's. Written once."""
 
@@ -136,6 +143,7 @@ AnyRecord = (
     RegisterBroker
     | BrokerChange
     | UnregisterBroker
+    | EpochBegan
     | Cluster
     | Topic
     | Partition

@@ -6,6 +6,24 @@ from streamflow.log.controller.configs import Setting
 
 CLUSTER_SETTINGS = (
     Setting(
+        field="quorum_election_timeout_ms",
+        name="controller.quorum.election.timeout.ms",
+        default=1_000,
+        unit="ms",
+        least=10,
+        most=2**31 - 1,
+        reason="as Kafka: how long a controller waits for votes, and up to twice that, before it asks again",
+    ),
+    Setting(
+        field="quorum_fetch_timeout_ms",
+        name="controller.quorum.fetch.timeout.ms",
+        default=2_000,
+        unit="ms",
+        least=10,
+        most=2**31 - 1,
+        reason="as Kafka: how long the active controller may be silent before another is elected",
+    ),
+    Setting(
         field="broker_session_timeout_ms",
         name="broker.session.timeout.ms",
         default=9_000,

@@ -424,6 +424,8 @@ class NodeConfig:
     cleaner_map_bytes: int
     cleaner_bytes_per_second: float
     ballast_bytes: int
+    quorum_election_timeout_ms: int
+    quorum_fetch_timeout_ms: int
     broker_session_timeout_ms: int
     broker_heartbeat_interval_ms: int
     rack: str

@@ -6,28 +6,38 @@ writes. Everything runs on one event loop; what waits for the disk is handed to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from random import Random
 
+import anyio
 import structlog
 
 from streamflow.event import TopicPartition
+from streamflow.log.controller.records import AnyRecord
 from streamflow.log.coordinators.offsets import GroupOffsets
 from streamflow.log.coordinators.transactions import TransactionCoordinator
 from streamflow.log.errors import OffsetOutOfRangeError
+from streamflow.log.node.acknowledgement import committed
 from streamflow.log.node.admin import Admin
 from streamflow.log.node.ballast import Ballast
 from streamflow.log.node.checkpoint import read_points, write_points
 from streamflow.log.node.cleaner import Cleaner
 from streamflow.log.node.client_transactions import ClientTransactions
+from streamflow.log.node.cluster import SEED_BYTES, Cluster
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
-from streamflow.log.node.effects import TransactionEffects
+from streamflow.log.node.controller import Controller
+from streamflow.log.node.effects import JOURNAL, TransactionEffects
 from streamflow.log.node.flusher import Blocking, Flusher
 from streamflow.log.node.group_coordinator import GroupCoordinator
-from streamflow.log.node.groups import Groups
+from streamflow.log.node.groups import OFFSETS, Groups
+from streamflow.log.node.hosted import Hosted
+from streamflow.log.node.membership import Membership
 from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
+from streamflow.log.node.peers import Alone, Peers
 from streamflow.log.node.producer import TransactionalProducer
+from streamflow.log.node.reigns import Reigns
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.settings import Settings
 from streamflow.log.node.times import first_record_since
@@ -38,42 +48,65 @@ from streamflow.log.storage.partition import AppendInfo
 
 log = structlog.get_logger("streamflow.log")
 
-NODE_ID = 1
 TOPIC_ID_BYTES = 16
+APPEND_TIMEOUT_MS = 30_000
+"""For an append of this process's own to be committed."""
 REFILL_INTERVAL_MS = 1_000
 """How often a full disk is looked at again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a node is given of the world: its files, the time in ms, random bytes, and how to wait for the disk."""
+    """What a node is given of the world: its files, the time in ms, random bytes, how to wait for the disk, the other
+    nodes."""
 
     files: Files
     now_ms: Callable[[], int]
     random_bytes: Callable[[int], bytes]
     blocking: Blocking
+    peers: Peers = field(default_factory=Alone)
 
 
 class Node:
     """Made by `open`."""
 
-    def __init__(self, world: Surroundings, config: NodeConfig, metadata: MetadataLog) -> None:
+    def __init__(self, world: Surroundings, config: NodeConfig, metadata: MetadataLog, *, clean: bool) -> None:
         durable = config.flush == FLUSH_COMMIT
-        now_ms = world.now_ms
+        now_ms, membership = world.now_ms, metadata.membership
         self.config = config
         self.now_ms = now_ms
+        self.membership = membership
         self._world = world
         self.flusher = Flusher(world.blocking, now_ms)
         self.ballast = Ballast(world.files, config.ballast_bytes)
-        self.topics = Topics(
+        metadata.alone = lambda work: self.flusher.alone(lambda: self.ballast.lend(work, housekeeping=True))
+        metadata.on_applied = self._applied
+        self.cluster = Cluster(
+            world, config, metadata, self.flusher, clean=clean, note_point=self._note_point, durable=durable
+        )
+        self.replication = self.cluster.replication
+        self.controller: Controller | None = self.cluster.controller
+        """This node's, if it has the role."""
+        settings = Settings(metadata, config.static)
+        hosted = Hosted(
             world.files,
-            metadata,
-            Settings(metadata, config.static),
+            settings,
             self.flusher,
             self.ballast,
+            self.replication,
+            node_id=membership.node_id,
+            incarnation_id=None if membership.alone else self.cluster.incarnation_id,
             commits_flushed=durable,
-            new_id=lambda: world.random_bytes(TOPIC_ID_BYTES),
             now_ms=now_ms,
+        )
+        self.topics = Topics(
+            metadata,
+            hosted,
+            settings,
+            config,
+            membership=membership,
+            peers=world.peers,
+            new_id=lambda: world.random_bytes(TOPIC_ID_BYTES),
         )
         self.admin = Admin(self.topics, config)
         self.cleaner = Cleaner(self.topics, config, world.blocking, now_ms)
@@ -101,6 +134,7 @@ class Node:
             timeout_ms_max=config.transaction_timeout_ms_max,
             now_ms=now_ms,
         )
+        self.reigns = Reigns(self.topics.replicas, {OFFSETS: self.group_coordinator})
         self.durable = durable
         """Whether what is acknowledged survives a power cut (`flush=commit`)."""
         self._ticking = False
@@ -121,47 +155,89 @@ class Node:
         *,
         clean: bool,
         accept_loss: Collection[TopicPartition] = (),
+        membership: Membership | None = None,
     ) -> Node:
-        """Opens what the files hold, or begins anew.
+        """Opens what the files hold, or begins anew. A node among others knows nothing yet of what it holds: see `run`.
 
         Args:
             clean: the last run closed the node, so that ends needn't be checked.
             accept_loss: partitions whose corrupt ranges are read over: the log's own are read while it opens.
+            membership: of a node among others.
 
         Raises: LogError; CorruptBatchError when the log's own topics can't be read.
         """
-
+        membership = membership or Membership()
         points = read_points(world.files)
 
         def work() -> Node:
             metadata = MetadataLog.open(
                 world.files,
-                NODE_ID,
+                membership,
+                config,
                 recovery_point=points.get(METADATA_PATH, 0),
                 clean=clean,
-                now_ms=world.now_ms(),
+                now_ms=world.now_ms,
+                chance=Random(world.random_bytes(SEED_BYTES)),
             )
-            return cls(world, config, metadata)
-
-        def load() -> None:
-            node.topics.metadata.name_cluster(world.random_bytes, world.now_ms())
-            node.topics.open(points, clean=clean)
-            for where in accept_loss:
-                node.accept_loss(where)
-            node.groups.load()
-            node.group_coordinator.load()
-            node.ballast.fill()
+            node = cls(world, config, metadata, clean=clean)
+            node.topics.hosted.trust(points, clean=clean)
+            return node
 
         node = await world.blocking(work)
         try:
-            await world.blocking(load)
-            await node.transactions.recover()
-            for name in node.groups.offsets.topics() - node.topics.metadata.image.topics.keys():
-                await node.groups.forget_topic(name)  # Its removal was cut short by a crash.
+            if membership.alone:
+                await node._load(accept_loss)
+            else:
+                await world.blocking(node.ballast.fill)
         except BaseException:
-            node.topics.release()
+            node.release()
             raise
         return node
+
+    async def _load(self, accept_loss: Collection[TopicPartition]) -> None:
+        """Everything a node alone has."""
+        metadata = self.topics.metadata
+
+        def load() -> None:
+            metadata.name_cluster(self._world.random_bytes)
+            self.topics.hosted.open(metadata.image)
+            for where in accept_loss:
+                self.accept_loss(where)
+            self.groups.load()
+            self.group_coordinator.load()
+            self.ballast.fill()
+
+        await self._world.blocking(load)
+        await self.transactions.recover()
+        for name in self.groups.offsets.topics() - metadata.image.topics.keys():
+            await self.groups.forget_topic(name)  # Its removal was cut short by a crash.
+
+    def release(self) -> None:
+        """Closes the files as they are."""
+        self.topics.hosted.release()
+        self.topics.metadata.partition.release()
+
+    # Among others
+
+    async def run(self) -> None:
+        """What a node among others does by itself, until it is cancelled.
+
+        Raises: LogError when it can't go on: its disk failed, or it is of another cluster.
+        """
+        async with anyio.create_task_group() as group:
+            self.reigns.begin(group)
+            await self.cluster.run(group)
+
+    async def _applied(self, records: Sequence[AnyRecord]) -> None:
+        """Metadata has changed: this node's part follows."""
+        await self.topics.hosted.follow(self.topics.metadata.image, records)
+        self.reigns.look()
+
+    def _note_point(self, path: str, offset: int) -> None:
+        """Durably, that a log is to be checked from the offset on. Blocks."""
+        points = self.topics.points()
+        write_points(self._world.files, {**points, path: min(offset, points.get(path, 0))})
+        self._points = {}
 
     @property
     def directory(self) -> str:
@@ -181,8 +257,7 @@ class Node:
         """
         replica = self.topics.find(where)
         info = self.append_batches(replica, data)
-        if self.durable:
-            await self.flusher.flush((replica,))
+        await committed(self.flusher, {replica: replica.end}, timeout_ms=APPEND_TIMEOUT_MS)
         return info.base_offset
 
     def append_batches(self, replica: Replica, data: bytes | bytearray | memoryview) -> AppendInfo:
@@ -293,5 +368,5 @@ class Node:
         if clean:
             await self._world.blocking(lambda: self.ballast.lend(work, housekeeping=True))
         else:
-            await self._world.blocking(self.topics.release)
+            await self._world.blocking(self.release)
         return clean

@@ -1,13 +1,13 @@
-"""The topics and partitions of a node.
+"""The topics of the log as a node knows and changes them; what it has of them itself is `hosted`.
 
-Promises: a topic exists once its records are durable. A directory is removed only because a record says that its
-topic was removed: one that no record speaks of is reported and left alone, one that is missing is an error.
+Promises: a topic exists once its records are committed by the quorum. Who asked for a change finds it done on this node
+when the call returns. On a node that isn't the active controller `change` is refused, and what a node needs for itself
+(`ensure`) is asked of the controller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from uuid import UUID
+from collections.abc import Callable, Sequence
 
 import anyio
 import structlog
@@ -15,139 +15,85 @@ import structlog
 from streamflow.errors import UnknownTopicError
 from streamflow.event import TopicPartition
 from streamflow.log.controller.image import MetadataImage, TopicImage
-from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord, BrokerSetting, Partition, TopicConfig
-from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic, create_topic, delete_topic
-from streamflow.log.errors import DirectoryError, InvalidTopicError, StorageFailedError
-from streamflow.log.model import Identity
-from streamflow.log.node.ballast import Ballast
-from streamflow.log.node.flusher import Flusher
+from streamflow.log.controller.placement import internal_factor
+from streamflow.log.controller.records import METADATA_TOPIC, AnyRecord
+from streamflow.log.controller.topics import INTERNAL_TOPICS, OFFSETS_TOPIC, NewTopic, create_topic, delete_topic
+from streamflow.log.errors import (
+    InvalidTopicError,
+    NotLeaderError,
+    PeerUnreachableError,
+    RequestTimedOutError,
+    StorageFailedError,
+)
+from streamflow.log.node.config import NodeConfig
+from streamflow.log.node.hosted import Hosted
+from streamflow.log.node.membership import Membership
 from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
+from streamflow.log.node.peers import Peers
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.settings import Settings
-from streamflow.log.replication.leader import Leader
-from streamflow.log.storage.files import Files
-from streamflow.log.storage.partition import PartitionLog
+from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.protocol.messages import create_topics_request
 
 log = structlog.get_logger("streamflow.log")
 
-ROOT = "topics"
 INTERNAL_CONFIG = {
     "cleanup.policy": "compact",
     "segment.bytes": str(8 << 20),
     # A group is one record: 1,000 members with long subscriptions need more than what a client may send at once.
     "max.message.bytes": str(16 << 20),
 }
-OPENED_AT_ONCE = 16
-"""New partitions; each takes some fsyncs, 2 ms on a desktop's disk."""
-NAME_IN_PATH_MAX = 200
-"""A file's name may have 255 bytes, and the topic's id takes 33."""
-
-
-def topic_path(topic: TopicImage) -> str:
-    """By name for people, by id for us: a topic re-created under its old name is another."""
-    return f"{ROOT}/{topic.name[:NAME_IN_PATH_MAX]}.{topic.topic_id.hex()}"
+SAFE_FACTOR = 3
+"""From so many replicas on, one may fail: two have to be in sync then."""
+ENSURE_TIMEOUT_MS = 10_000
+RETRY_MS = 50
+"""Between two looks whether a controller is there, or a topic is known."""
 
 
 class Topics:
-    """`replicas` are the partitions this node leads, which is all of them.
-
-    Args:
-        commits_flushed: a record is committed once it is durable, not once it is appended.
-        new_id: gives 16 bytes that no topic ever had.
+    """Args:
+    new_id: gives 16 bytes that no topic ever had.
     """
 
     def __init__(
         self,
-        files: Files,
         metadata: MetadataLog,
+        hosted: Hosted,
         settings: Settings,
-        flusher: Flusher,
-        ballast: Ballast,
+        config: NodeConfig,
         *,
-        commits_flushed: bool,
+        membership: Membership,
+        peers: Peers,
         new_id: Callable[[], bytes],
-        now_ms: Callable[[], int],
     ) -> None:
-        self.replicas: dict[TopicPartition, Replica] = {}
+        self.replicas = hosted.replicas
         self.metadata = metadata
         self.settings = settings
-        self._files = files
-        self._flusher = flusher
-        self._ballast = ballast
-        self._commits_flushed = commits_flushed
+        self.hosted = hosted
+        self._config = config
+        self._membership = membership
+        self._peers = peers
         self._new_id = new_id
-        self._now_ms = now_ms
-        self._changing = anyio.Lock()
-
-    # Opening
-
-    def open(self, points: Mapping[str, int], *, clean: bool) -> None:
-        """Opens every partition there is. Blocks.
-
-        Args:
-            points: recovery points by path.
-        """
-        self._remove_leftovers()
-        for topic in self.metadata.image.topics.values():
-            for replica in self._open_logs(topic, range(len(topic.partitions)), points, clean=clean):
-                self.replicas[replica.where] = replica
-
-    def _remove_leftovers(self) -> None:
-        """Finishes removals a crash cut short, and reports what nothing is known of."""
-        image = self.metadata.image
-        for name in self._files.names(ROOT):
-            _, _, id_hex = name.rpartition(".")
-            try:
-                topic_id = bytes.fromhex(id_hex)
-            except ValueError:
-                topic_id = b""
-            if topic_id in image.removed:
-                self._files.remove(f"{ROOT}/{name}")
-            elif topic_id not in image.topics_by_id:
-                log.warning("a directory of no known topic is left alone", path=f"{self._files.root}/{ROOT}/{name}")
-
-    def _open_logs(
-        self, topic: TopicImage, numbers: range, points: Mapping[str, int], *, clean: bool
-    ) -> Iterator[Replica]:
-        path = topic_path(topic)
-        config, admission = self.settings.segments(topic), self.settings.admission(topic)
-        for number in numbers:
-            partition = topic.partitions[number]
-            where, directory = TopicPartition(topic.name, number), f"{path}/{number}"
-            point = points.get(directory, 0)
-            if point and not self._files.names(directory):
-                raise DirectoryError(
-                    f"{self._files.root}/{directory} is missing, and held offsets up to {point}; put it back, or "
-                    f"remove the topic's remains and create it again"
-                )
-            identity = Identity(topic.name, UUID(bytes=topic.topic_id), number)
-            partition_log = PartitionLog.open(
-                self._files, directory, identity, config, recovery_point=point, clean=clean, now_ms=self._now_ms()
-            )
-            leader = Leader(
-                leader_epoch=partition.leader_epoch,
-                end=partition_log.log_end_offset,
-                flush_before_commit=self._commits_flushed,
-            )
-            yield Replica(where, directory, partition_log, leader, self._ballast, admission)
-
-    def release(self) -> None:
-        """Closes the files as they are."""
-        for replica in self.replicas.values():
-            replica.log.release()
-        self.metadata.partition.release()
 
     # Looking up
 
     def find(self, where: TopicPartition) -> Replica:
-        """Raises: UnknownTopicError, InvalidTopicError for a number it doesn't have, StorageFailedError."""
+        """This node's replica.
+
+        Raises: UnknownTopicError, InvalidTopicError for a number it doesn't have, NotLeaderError where others have it,
+            StorageFailedError.
+        """
         replica = self.replicas.get(where)
         if replica is None:
-            count = len(self.describe(where.topic).partitions)
-            if 0 <= where.partition < count:
-                raise StorageFailedError(f"{where} couldn't be opened when it was made; open the log again")
-            raise InvalidTopicError(f"topic '{where.topic}' has no partition {where.partition}: it has {count}")
+            partitions = self.describe(where.topic).partitions
+            if not 0 <= where.partition < len(partitions):
+                raise InvalidTopicError(
+                    f"topic '{where.topic}' has no partition {where.partition}: it has {len(partitions)}"
+                )
+            if self.metadata.node_id not in partitions[where.partition].replicas:
+                raise NotLeaderError(f"{where} has no replica on node {self.metadata.node_id}")
+            raise StorageFailedError(f"{where} couldn't be opened when it was made; open the log again")
         return replica
 
     def describe(self, name: str) -> TopicImage:
@@ -159,8 +105,7 @@ class Topics:
 
     def points(self) -> dict[str, int]:
         """Recovery points by path, as of now."""
-        logs = {r.path: r.log.recovery_point for r in self.replicas.values()}
-        return {**logs, METADATA_PATH: self.metadata.partition.recovery_point}
+        return {**self.hosted.points(), METADATA_PATH: self.metadata.partition.recovery_point}
 
     # Changing
 
@@ -168,91 +113,96 @@ class Topics:
         """Returns: the topic, or what it would be. Raises: TopicExistsError, InvalidTopicError, LogError."""
         if new.name not in self.metadata.image.topics and new.name in {*INTERNAL_TOPICS, METADATA_TOPIC}:
             raise InvalidTopicError(f"topic '{new.name}' is the log's own; it makes it when it needs it")
-        async with self._changing:
-            if validate_only:
-                preview = MetadataImage()
-                for record in create_topic(self.metadata.image, new, self._new_id(), (self.metadata.node_id,)):
-                    preview.apply(record)
-                return preview.topics[new.name]
-            return await self._create(new)
-
-    async def ensure_internal(self, name: str) -> None:
-        """Creates one of the log's own topics unless it exists."""
-        if TopicPartition(name, 0) in self.replicas:
-            return
-        async with self._changing:
-            if TopicPartition(name, 0) not in self.replicas:
-                await self._create(NewTopic(name=name, config=INTERNAL_CONFIG))
+        if validate_only:
+            preview = MetadataImage()
+            for record in self._creation(self.metadata.image, new, self._new_id()):
+                preview.apply(record)
+            return preview.topics[new.name]
+        return await self._create(new)
 
     async def _create(self, new: NewTopic) -> TopicImage:
-        metadata, now_ms = self.metadata, self._now_ms()
-        records = create_topic(metadata.image, new, self._new_id(), (metadata.node_id,))
-        await self._flusher.alone(lambda: metadata.write(records, now_ms))
-        metadata.apply(records)
-        topic = metadata.image.topics[new.name]
-        await self._open_new(topic)
-        return topic
+        topic_id = self._new_id()
+        await self.metadata.change(lambda image: self._creation(image, new, topic_id))
+        created = self.metadata.image.topics_by_id.get(topic_id)
+        if created is None:
+            raise UnknownTopicError(new.name)  # It was deleted at once.
+        return created
 
-    async def _open_new(self, topic: TopicImage, first: int = 0) -> None:
-        """Some at a time: who waits for a flush waits for no more than those."""
-        for start in range(first, len(topic.partitions), OPENED_AT_ONCE):
-            numbers = range(start, min(start + OPENED_AT_ONCE, len(topic.partitions)))
-            opened = await self._flusher.alone(lambda n=numbers: list(self._open_logs(topic, n, {}, clean=True)))  # type: ignore[misc]
-            self.replicas.update((replica.where, replica) for replica in opened)
+    def _creation(self, image: MetadataImage, new: NewTopic, topic_id: bytes) -> list[AnyRecord]:
+        """Whose turn it is to begin hangs on the id: topics don't all begin with the same leader."""
+        return create_topic(
+            image,
+            new,
+            topic_id,
+            sorted(image.brokers),
+            default_factor=self._config.default_replication_factor,
+            first=int.from_bytes(topic_id[:4], "big"),
+        )
+
+    async def ensure_internal(self, name: str) -> None:
+        """One of the log's own topics is there when this returns.
+
+        Raises: RequestTimedOutError; InvalidReplicationFactorError while too few brokers have registered.
+        """
+        if name in self.metadata.image.topics:
+            return
+        if self.metadata.active:
+            await self._create_internal(name)
+            return
+        await self.ensure(name)
+
+    async def _create_internal(self, name: str) -> None:
+        config = self._config
+        wanted = config.offsets_replication_factor if name == OFFSETS_TOPIC else config.transactions_replication_factor
+        topic_id = self._new_id()
+
+        def decide(image: MetadataImage) -> Sequence[AnyRecord]:
+            if name in image.topics:
+                return ()
+            factor = internal_factor(wanted, len(image.brokers), len(self._membership.quorum))
+            safe = {"min.insync.replicas": "2"} if factor >= SAFE_FACTOR else {}
+            new = NewTopic(name=name, replication_factor=factor, config={**INTERNAL_CONFIG, **safe})
+            return self._creation(image, new, topic_id)
+
+        await self.metadata.change(decide)
+
+    async def ensure(self, name: str, partitions: int = 1) -> None:
+        """The topic is there when this returns: on a node that isn't the controller, too.
+
+        Raises: InvalidTopicError; RequestTimedOutError.
+        """
+        request = create_topics_request.CreateTopicsRequest(
+            topics=[create_topics_request.CreatableTopic(name=name, num_partitions=partitions, replication_factor=-1)],
+            timeout_ms=ENSURE_TIMEOUT_MS,
+        )
+        wrong = "no controller is known"
+        with anyio.move_on_after(ENSURE_TIMEOUT_MS / 1000):
+            while name not in self.metadata.image.topics:
+                leader_id = self.metadata.leader_id
+                if leader_id >= 0 and leader_id != self.metadata.node_id:
+                    try:
+                        answer = await self._peers.ask(leader_id, request, timeout_ms=ENSURE_TIMEOUT_MS)
+                        wrong = _refusal(answer.topics[0])
+                    except PeerUnreachableError as error:
+                        wrong = str(error)
+                await anyio.sleep(RETRY_MS / 1000)
+            return
+        raise RequestTimedOutError(f"topic '{name}' couldn't be made in {ENSURE_TIMEOUT_MS} ms: {wrong}")
 
     async def delete(self, name: str) -> None:
         """Raises: UnknownTopicError, InvalidTopicError, LogError."""
-        async with self._changing:
-            metadata, now_ms = self.metadata, self._now_ms()
-            records = delete_topic(metadata.image, name)
-            topic = metadata.image.topics[name]
-            lend = self._ballast.lend
-            await self._flusher.alone(lambda: lend(lambda: metadata.write(records, now_ms), housekeeping=True))
-            metadata.apply(records)
-            gone = [self.replicas.pop(w) for w in list(self.replicas) if w.topic == name]
-            for replica in gone:
-                replica.deleted = True
-                replica.notify()
-            await self._flusher.alone(lambda: self._remove(topic, gone))
-
-    def _remove(self, topic: TopicImage, gone: list[Replica]) -> None:
-        for replica in gone:
-            replica.log.release()
-        self._files.remove(topic_path(topic))
+        await self.metadata.change(lambda image: delete_topic(image, name))
 
     async def write(self, records: Sequence[AnyRecord]) -> None:
         """Adds other metadata records."""
-        await self.change(lambda _: records)
+        await self.metadata.change(lambda _: records)
 
     async def change(self, decide: Callable[[MetadataImage], Sequence[AnyRecord]]) -> None:
         """Adds what is decided while nothing else changes: settings hold and new partitions are there when it returns.
 
-        Raises: what `decide` raises; LogError.
+        Raises: what `decide` raises; NotControllerError, LogError.
         """
-        async with self._changing:
-            metadata, now_ms = self.metadata, self._now_ms()
-            records = decide(metadata.image)
-            if not records:
-                return
-            await self._flusher.alone(lambda: metadata.write(records, now_ms))
-            metadata.apply(records)
-            await self._follow(records)
-
-    async def _follow(self, records: Sequence[AnyRecord]) -> None:
-        """Has the partitions do as the records say."""
-        image = self.metadata.image
-        begun = [record for record in records if isinstance(record, Partition)]
-        for topic_id in {record.topic_id for record in begun}:
-            first = min(record.partition for record in begun if record.topic_id == topic_id)
-            await self._open_new(image.topics_by_id[topic_id], first)
-        touched = {record.topic_id for record in records if isinstance(record, TopicConfig)}
-        everyone = any(isinstance(record, BrokerSetting) for record in records)
-        for topic in image.topics.values() if everyone else map(image.topics_by_id.__getitem__, touched):
-            segments, admission = self.settings.segments(topic), self.settings.admission(topic)
-            for number in range(len(topic.partitions)):
-                replica = self.replicas.get(TopicPartition(topic.name, number))
-                if replica is not None:
-                    replica.configure(segments, admission)
+        await self.metadata.change(decide)
 
     def expire_producers(self, before_ms: int) -> None:
         """Partitions forget producers that wrote nothing since."""
@@ -260,7 +210,18 @@ class Topics:
             replica.log.producers.expire(before_ms)
 
     def apply_retention(self, now_ms: int) -> None:
-        """Deletes old segments, never one above the last stable offset."""
+        """Deletes old segments, never one above the last stable offset. Followers do as their leaders did."""
         for replica in self.replicas.values():
-            if replica.log.apply_retention(now_ms, replica.last_stable_offset):
+            if replica.leads and replica.log.apply_retention(now_ms, replica.last_stable_offset):
                 log.info("old records deleted", partition=str(replica.where), now_from=replica.log.log_start_offset)
+
+
+def _refusal(result: object) -> str:
+    """What keeps the controller from it; raises what no waiting mends."""
+    code = ErrorCode(result.error_code)  # type: ignore[attr-defined]
+    if code in (ErrorCode.none, ErrorCode.topic_already_exists):
+        return "it is made, and not yet known here"
+    message = str(result.error_message or code.name)  # type: ignore[attr-defined]
+    if code in (ErrorCode.invalid_topic_exception, ErrorCode.policy_violation):
+        raise InvalidTopicError(message)
+    return message

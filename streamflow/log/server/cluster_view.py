@@ -52,4 +52,4 @@ def offline(image: MetadataImage, partition: PartitionImage) -> Iterator[int]:
 
 def controller_of(broker: Broker) -> Controller | None:
     """This node's; None when it hasn't the role."""
-    return broker.node.controller  # type: ignore[attr-defined, no-any-return]
+    return broker.node.controller

@@ -6,12 +6,14 @@ makes it one that can only be aborted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import anyio
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as Place
 
+from streamflow.errors import StreamflowError
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.errors import InvalidTopicError, ProducerFencedError, RequestTimedOutError, TransactionError
 from streamflow.transport.base import Committed
@@ -137,6 +139,23 @@ class KafkaWriter:
         what = f"writing to {partition}" if self._id is None else f"writing to {partition} as '{self._id}'"
         await self._call(lambda: self._send(partition, batch, delivered), what, partition.topic)
         return delivered.first
+
+    async def append_all(self, batches: Mapping[TopicPartition, Sequence[Batch]]) -> None:
+        """Partitions side by side: each append waits for the network."""
+        failures: list[StreamflowError] = []
+
+        async def append(where: TopicPartition, several: Sequence[Batch]) -> None:
+            try:
+                for batch in several:
+                    await self.append(where, batch)
+            except StreamflowError as error:
+                failures.append(error)
+
+        async with anyio.create_task_group() as group:
+            for where, several in batches.items():
+                group.start_soon(append, where, several)
+        if failures:
+            raise failures[0]
 
     async def _look_up(self, where: TopicPartition) -> None:
         """librdkafka would have the topic made by asking for it, and find out late that a partition isn't there."""

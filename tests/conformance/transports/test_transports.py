@@ -206,6 +206,19 @@ async def test_concurrent_appends_get_offsets_of_their_own(transport: Transport)
     assert {v: found.index(v) for v in offsets} == offsets
 
 
+async def test_appends_to_several_partitions_keep_the_order_in_each(transport: Transport) -> None:
+    writer = await transport.writer()
+    await writer.append_all({T0: [events("a"), events("b")], T1: [events("x"), events("y")]})
+    assert await read(transport) == ["a", "b"]
+    assert await read(transport, T1) == ["x", "y"]
+
+
+async def test_a_failed_append_to_one_of_several_partitions_is_told(transport: Transport) -> None:
+    writer = await transport.writer()
+    with pytest.raises(UnknownTopicError):
+        await writer.append_all({T0: [events("a")], TopicPartition("tt", 0): [events("x")]})
+
+
 async def test_a_large_append_is_read_back_whole(transport: Transport) -> None:
     writer = await transport.writer()
     values = [f"{n:06d}" + "x" * 1000 for n in range(3000)]

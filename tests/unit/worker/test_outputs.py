@@ -17,9 +17,9 @@ class FakeWriter:
     async def begin(self) -> None:
         self.calls.append("begin")
 
-    async def append(self, partition: TopicPartition, batch: Batch) -> int:
-        self.calls.append((partition, list(batch.values), batch.headers))
-        return 0
+    async def append_all(self, batches) -> None:
+        for partition, several in batches.items():
+            self.calls += [(partition, list(batch.values), batch.headers) for batch in several]
 
     async def add_offsets(self, group, offsets) -> None:
         self.calls.append((group, dict(offsets)))

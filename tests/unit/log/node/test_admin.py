@@ -15,8 +15,8 @@ from streamflow.log.errors import InvalidReplicationFactorError
 from streamflow.log.node.admin import BROKER_ALTERABLE, DYNAMIC
 from streamflow.log.node.config import NODE_SETTINGS, NodeConfig
 from streamflow.log.node.flusher import inline
+from streamflow.log.node.hosted import OPENED_AT_ONCE
 from streamflow.log.node.node import Node, Surroundings
-from streamflow.log.node.topics import OPENED_AT_ONCE
 from streamflow.log.storage.files import MemoryFiles
 
 T = TypeVar("T")
