@@ -14,8 +14,8 @@ from streamflow.cli.logs import configure
 from streamflow.errors import ConfigError
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.membership import CONTROLLER, ROLES, Endpoint, Membership
+from streamflow.log.server import process
 from streamflow.log.server.broker import Address
-from streamflow.log.server.listener import run_broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ def run(data: Path, addresses: Addresses, file: Path | None, settings: list[str]
     config = NodeConfig.parse({**_from_file(file), **dict(map(_split, settings))})
     configure()
     path = data.expanduser()
-    anyio.run(lambda: run_broker(path, config, listen=listen, advertise=advertise, metrics=metrics, now_ms=_now_ms))
+    place = process.Place(listen=listen, advertise=advertise, metrics=metrics)
+    anyio.run(lambda: process.run_broker(path, config, place, now_ms=_now_ms))
 
 
 def _now_ms() -> int:

@@ -24,7 +24,9 @@ from streamflow.event import TopicPartition
 from streamflow.log.errors import LogError
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.flusher import in_thread, inline
+from streamflow.log.node.membership import Membership
 from streamflow.log.node.node import Node, Surroundings
+from streamflow.log.node.peers import Alone, Peers
 from streamflow.log.storage.directory import DataDirectory
 from streamflow.log.storage.files import MemoryFiles
 
@@ -63,15 +65,24 @@ class EmbeddedLog:
         now_ms: Callable[[], int],
         *,
         accept_loss: Collection[TopicPartition] = (),
+        membership: Membership | None = None,
+        peers: Peers | None = None,
     ) -> EmbeddedLog:
         """Args:
-            accept_loss: as `Node.open`.
+            accept_loss: as `Node.open`; `membership` as well.
+            peers: the other nodes, of a node among them.
 
         Raises: DirectoryInUseError, UnsupportedFormatError, DirectoryError, LogError."""
         directory = await in_thread(lambda: DataDirectory.open(path))
         try:
-            world = Surroundings(files=directory.files, now_ms=now_ms, random_bytes=os.urandom, blocking=in_thread)
-            node = await Node.open(world, config, clean=directory.clean, accept_loss=accept_loss)
+            world = Surroundings(
+                files=directory.files,
+                now_ms=now_ms,
+                random_bytes=os.urandom,
+                blocking=in_thread,
+                peers=peers or Alone(),
+            )
+            node = await Node.open(world, config, clean=directory.clean, accept_loss=accept_loss, membership=membership)
         except BaseException:
             directory.close(clean=False)
             raise

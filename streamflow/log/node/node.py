@@ -27,7 +27,7 @@ from streamflow.log.node.client_transactions import ClientTransactions
 from streamflow.log.node.cluster import SEED_BYTES, Cluster
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.controller import Controller
-from streamflow.log.node.effects import JOURNAL, TransactionEffects
+from streamflow.log.node.effects import TransactionEffects
 from streamflow.log.node.flusher import Blocking, Flusher
 from streamflow.log.node.group_coordinator import GroupCoordinator
 from streamflow.log.node.groups import OFFSETS, Groups
