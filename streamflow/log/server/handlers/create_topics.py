@@ -1,7 +1,8 @@
 """CreateTopics 2–7: each topic on its own, or nothing but a check (`validate_only`).
 
 Counts of -1 are the broker's defaults. From version 5 on the answer has the topic's settings as DescribeConfigs gives
-them. Whoever is answered finds the topic: `timeout_ms` isn't needed.
+them. Whoever is answered finds the topic: `timeout_ms` isn't needed. A node that needs one of the log's own topics asks
+the controller's node for it by this, too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from streamflow.errors import StreamflowError
 from streamflow.log.controller.effective import effective_topic
 from streamflow.log.controller.image import TopicImage
-from streamflow.log.controller.topics import NewTopic
+from streamflow.log.controller.topics import INTERNAL_TOPICS, NewTopic
 from streamflow.log.errors import InvalidReplicaAssignmentError, InvalidRequestError, InvalidTopicConfigError
 from streamflow.log.protocol.errors import code_of
 from streamflow.log.protocol.messages import create_topics_request, create_topics_response
@@ -39,7 +40,11 @@ async def _create(
     try:
         if not once:
             raise InvalidRequestError(f"topic '{wanted.name}' is there more than once in the request")
-        topic = await context.node.admin.create_topic(_new_topic(wanted), validate_only=validate_only)
+        if context.from_peer and wanted.name in INTERNAL_TOPICS:
+            await context.node.topics.ensure_internal(wanted.name)
+            topic = context.node.topics.describe(wanted.name)
+        else:
+            topic = await context.node.admin.create_topic(_new_topic(wanted), validate_only=validate_only)
     except StreamflowError as error:
         return Result(
             name=wanted.name,
