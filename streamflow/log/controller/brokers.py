@@ -65,12 +65,13 @@ def register(
     known = image.brokers.get(given.broker_id)
     if known is not None and known.incarnation_id == given.incarnation_id:
         return []
-    if known is not None and alive:
+    complete = known is not None and _complete(known, given.previous_epoch)
+    # Who comes with the epoch of the one that was heard of has its data directory, and so its lock: that process is gone.
+    if known is not None and alive and not complete:
         raise DuplicateBrokerRegistrationError(
             f"a broker with id {given.broker_id} is running; give this one another id, or wait until its session ends"
         )
     assert known is None or broker_epoch > known.broker_epoch, "broker epochs grow"
-    complete = known is not None and _complete(known, given.previous_epoch)
     record = r.RegisterBroker(
         broker_id=given.broker_id,
         broker_epoch=broker_epoch,

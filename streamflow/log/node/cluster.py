@@ -102,6 +102,9 @@ class Cluster:
         )
         self._membership = membership
 
+    def __repr__(self) -> str:
+        return f"<Cluster: {self.lifecycle!r}, {self.replication!r}>"
+
     async def run(self, group: TaskGroup) -> None:
         """Until it is cancelled. Raises: LogError."""
         if self.controller is not None:

@@ -56,6 +56,7 @@ class Lifecycle:
         self._incarnation_id = incarnation_id
         self._previous_epoch = previous_epoch
         self._remember = remember
+        self._refused = 0
         self._stopping = anyio.Event()
         self._stopped = anyio.Event()
 
@@ -113,7 +114,9 @@ class Lifecycle:
                 "it an empty data directory or the addresses of its own cluster"
             )
         if answer.error_code != ErrorCode.none:
-            log.info("not registered yet", broker=me.node_id, error=ErrorCode(answer.error_code).name)
+            if answer.error_code != self._refused:  # Once for each reason: it is asked five times a second.
+                log.info("not registered yet", broker=me.node_id, error=ErrorCode(answer.error_code).name)
+            self._refused = answer.error_code
             return False
         await self._remember(answer.broker_epoch)
         self.broker_epoch = self._previous_epoch = answer.broker_epoch

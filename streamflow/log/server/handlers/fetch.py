@@ -52,7 +52,7 @@ async def handle(context: Context, request: fetch_request.FetchRequest) -> Answe
     if from_follower and not context.from_peer:
         return fetch_response.FetchResponse(error_code=ErrorCode.cluster_authorization_failed)
     if context.from_peer and _asks_metadata(request):
-        metadata: Any = context.node.topics.metadata
+        metadata: Any = context.node.cluster.quorum
         return await metadata.fetch(request)
     session = context.broker.fetch_sessions.begin(request)
     if isinstance(session, ErrorCode):

@@ -30,9 +30,17 @@ def test_the_same_process_is_registered_once() -> None:
 
 def test_another_process_waits_until_the_first_is_silent() -> None:
     c = ImageOfCluster((1,))
+    stranger = Registration(broker_id=1, cluster_id=NAME, incarnation_id=b"another", previous_epoch=-1)
     with pytest.raises(DuplicateBrokerRegistrationError, match="id 1 is running"):
-        c.register(1, alive=True)
-    c.register(1, alive=False)
+        register(c.image, stranger, {}, broker_epoch=99, alive=True)
+    assert register(c.image, stranger, {}, broker_epoch=99, alive=False)
+
+
+def test_who_has_the_first_ones_directory_need_not_wait_for_a_process_that_is_gone() -> None:
+    c = ImageOfCluster((1,))
+    epoch = c.image.brokers[1].broker_epoch
+    heir = Registration(broker_id=1, cluster_id=NAME, incarnation_id=b"again", previous_epoch=epoch)
+    assert register(c.image, heir, {}, broker_epoch=99, alive=True)
 
 
 def test_a_broker_of_another_cluster_is_refused() -> None:
