@@ -66,7 +66,7 @@ def register(
     if known is not None and known.incarnation_id == given.incarnation_id:
         return []
     complete = known is not None and _complete(known, given.previous_epoch)
-    # Who comes with the epoch of the one that was heard of has its data directory, and so its lock: that process is gone.
+    # Who comes with the epoch of the one that was heard of has its directory, and so its lock: that process is gone.
     if known is not None and alive and not complete:
         raise DuplicateBrokerRegistrationError(
             f"a broker with id {given.broker_id} is running; give this one another id, or wait until its session ends"
