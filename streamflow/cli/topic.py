@@ -34,7 +34,8 @@ def show_all(address: str) -> None:
         for name, info in sorted((await transport.topics()).items()):
             parts = await transport.describe_partitions(name)
             records = sum(p.high_watermark - p.log_start_offset for p in parts)
-            rows.append((name, info.partitions, records, sum(p.size_bytes for p in parts)))
+            sizes = [p.size_bytes for p in parts]
+            rows.append((name, info.partitions, records, -1 if min(sizes) < 0 else sum(sizes)))
         return rows
 
     table = Table(box=None, pad_edge=False)
@@ -55,8 +56,9 @@ def describe(name: str, address: str) -> None:
         for title in ("partition", "start", "end", "stable", "epoch", "segments", "size"):
             table.add_column(title, justify="right", no_wrap=True)
         for number, p in enumerate(await transport.describe_partitions(name)):
-            offsets = (p.log_start_offset, p.high_watermark, p.last_stable_offset, p.leader_epoch, p.segments)
-            table.add_row(str(number), *map(str, offsets), sized(p.size_bytes))
+            offsets = (p.log_start_offset, p.high_watermark, p.last_stable_offset, p.leader_epoch)
+            segments = UNTOLD if p.segments < 0 else str(p.segments)
+            table.add_row(str(number), *map(str, offsets), segments, sized(p.size_bytes))
         Console().print(table)
 
     with_log(address, work)
@@ -87,8 +89,14 @@ def accept_loss(name: str, partition: int, address: str) -> None:
         print(f"{name}-{partition}: no damaged records are known; a read finds and reports them first")
 
 
+UNTOLD = "—"
+"""What a cluster doesn't say."""
+
+
 def sized(count: int) -> str:
-    """Bytes for people."""
+    """Bytes for people; -1 is not told."""
+    if count < 0:
+        return UNTOLD
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024 or unit == "GiB":
