@@ -5,14 +5,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-slow test-clients test-all check format bench bench-micro bench-broker docs clean
+.PHONY: help run test test-slow test-clients test-chaos test-all sim chaos check format bench bench-micro bench-broker docs clean
 
 help:
 	@echo "make run          replay a month of flights: alerts, windows, a report"
 	@echo "make test         the quick tests"
 	@echo "make test-slow    those that start processes and kill them"
 	@echo "make test-clients Kafka's clients and tools, against this broker and Apache Kafka"
+	@echo "make test-chaos   three minutes of faults on three real brokers"
 	@echo "make test-all     all of them"
+	@echo "make sim          clusters on virtual time: SEEDS=2000 or MINUTES=10, NODES=3"
+	@echo "make chaos        a real cluster under faults: MINUTES=10"
 	@echo "make check        format, lint, types, import contracts, the house's rules"
 	@echo "make format       format, and mend what lint can mend"
 	@echo "make bench        this machine's rates, beside the peers'"
@@ -43,12 +46,22 @@ test: .venv/dev
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: .venv/dev
-	$(BIN)/python -m pytest -q -m "slow and not clients"
+	$(BIN)/python -m pytest -q -m "slow and not clients and not chaos"
 
 test-clients: .venv/dev
 	$(BIN)/python -m pytest -q -m clients
 
-test-all: test test-slow test-clients
+test-chaos: .venv/dev
+	$(BIN)/python -m pytest -q -m chaos
+
+test-all: test test-slow test-clients test-chaos
+
+sim: .venv/dev
+	$(BIN)/python -m tests.simulation.cluster --nodes $(or $(NODES),3) --first $(or $(FIRST),0) \
+		$(if $(MINUTES),--minutes $(MINUTES),--seeds $(or $(SEEDS),2000))
+
+chaos: .venv/dev
+	$(BIN)/python -m tests.chaos.run --minutes $(or $(MINUTES),10)
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

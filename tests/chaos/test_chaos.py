@@ -16,7 +16,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "0"))
 MORE_SECONDS = 900
 """Healing, the clients' ends, and reading everything."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(MINUTES * 60 + MORE_SECONDS)]
+pytestmark = [pytest.mark.slow, pytest.mark.chaos, pytest.mark.timeout(MINUTES * 60 + MORE_SECONDS)]
 
 
 def makes_clusters() -> bool:
