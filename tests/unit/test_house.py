@@ -103,11 +103,13 @@ TESTED_WITH = {
     "unit/log/node/test_replication.py": {
         "log/node/acknowledgement.py", "log/node/fetcher.py", "log/node/mending.py", "log/server/leadership.py",
     },
+    # A broker's process, started and stopped.
+    "integration/test_broker.py": {"log/server/process.py"},
     # The command as a user types it.
     "integration/test_cli.py": {
         f"cli/{part}.py"
         for part in (
-            "connection", "consume", "graph", "group", "logs", "main", "new", "topic", "worker",
+            "connection", "consume", "graph", "group", "logs", "main", "new", "worker",
         )
     },
 }  # fmt: skip
