@@ -87,6 +87,10 @@ TESTED_WITH = {
         f"log/server/handlers/{api}.py"
         for api in ("allocate_producer_ids", "alter_partition", "broker_heartbeat", "unregister_broker")
     },
+    # What controllers say to each other of who leads.
+    "unit/log/server/handlers/test_vote.py": {
+        f"log/server/handlers/{api}.py" for api in ("begin_quorum_epoch", "end_quorum_epoch")
+    },
     # A transaction's road through the door, of clients of both generations.
     "unit/log/server/handlers/test_end_txn.py": {
         "log/node/client_transactions.py", "log/server/producer_errors.py", "log/server/transactional_batches.py",

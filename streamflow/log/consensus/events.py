@@ -67,7 +67,7 @@ class FetchAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchAnswered:
-    """What the node that was asked at `offset`, in epoch `asked_in`, says.
+    """What the node that was asked at `offset`, behind a record of `asked_last_epoch`, in epoch `asked_in`, says.
 
     Args:
         leader: who leads in `epoch`, as that node knows.
@@ -77,6 +77,7 @@ class FetchAnswered:
     """
 
     asked_in: int
+    asked_last_epoch: int
     offset: int
     epoch: int
     leader: int

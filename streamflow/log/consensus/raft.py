@@ -140,6 +140,10 @@ class Raft:
         return isinstance(self.role, Leader) and self.high_watermark > self.role.epoch_start
 
     @property
+    def told_high_watermark(self) -> int:
+        return self.high_watermark
+
+    @property
     def votes(self) -> bool:
         return self.me in self.voters
 
@@ -275,11 +279,13 @@ class Raft:
         return [*abstained, e.Join()]
 
     def _vote_asked(self, event: e.VoteAsked, now_ms: int) -> list[Effect]:
+        if event.candidate not in self.voters:
+            return [e.ReplyVote(granted=False)]  # Whoever that is, it deposes nobody.
         before: list[Effect] = []
         if not event.pre and event.epoch > self.epoch:
             before = self._become_unattached(event.epoch, now_ms)
         goes_as_far = (event.last_epoch, event.end) >= (self.log.last_epoch, self.log.end)
-        may = self.votes and event.candidate in self.voters and event.epoch >= self.epoch and goes_as_far
+        may = self.votes and event.epoch >= self.epoch and goes_as_far
         if event.pre:
             # Who hears from a leader, or leads, sees no need for another.
             content = isinstance(self.role, Leader) or (isinstance(self.role, Follower) and self.role.heard)

@@ -246,6 +246,7 @@ class Quorum:
         await self._step(
             e.FetchAnswered(
                 asked_in=ask.epoch,
+                asked_last_epoch=ask.last_epoch,
                 offset=ask.offset,
                 epoch=found.current_leader.leader_epoch,
                 leader=found.current_leader.leader_id,
