@@ -23,7 +23,7 @@ def test_a_seed_gives_the_same_run_again() -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_mistake_is_caught(mutant) -> None:
     machine = planted(mutant.file, mutant.find, mutant.replace)
-    for seed in range(400):
+    for seed in range(1_500):
         try:
             World(seed, machine, size=5 if seed % 4 == 3 else 3).run()
         except AssertionError:
