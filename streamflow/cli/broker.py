@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -27,16 +27,24 @@ class Addresses:
     metrics: str | None = None
 
 
-def run(data: Path, addresses: Addresses, file: Path | None, settings: list[str]) -> None:
-    """Raises: StreamflowError saying what keeps the broker from serving."""
+def run(data: Path, addresses: Addresses, file: Path | None, settings: list[str], place: Place | None = None) -> None:
+    """Args:
+        place: in a cluster; None for a node alone.
+
+    Raises: StreamflowError saying what keeps the broker from serving.
+    """
     listen = parse_address(addresses.listen)
     advertise = None if addresses.advertise is None else parse_address(addresses.advertise)
     metrics = None if addresses.metrics is None else parse_address(addresses.metrics)
     config = NodeConfig.parse({**_from_file(file), **dict(map(_split, settings))})
     configure()
     path = data.expanduser()
-    place = process.Place(listen=listen, advertise=advertise, metrics=metrics)
-    anyio.run(lambda: process.run_broker(path, config, place, now_ms=_now_ms))
+    where = process.Place(listen=listen, advertise=advertise, metrics=metrics)
+    if place is not None:
+        membership = parse_membership(place, advertise or listen)
+        peer_listen = None if place.peer_listen is None else parse_address(place.peer_listen)
+        where = replace(where, membership=membership, peer_listen=peer_listen)
+    anyio.run(lambda: process.run_broker(path, config, where, now_ms=_now_ms))
 
 
 def _now_ms() -> int:
@@ -53,11 +61,13 @@ def parse_address(text: str) -> Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """In a cluster, as given: `controllers` is 1@host:port,2@host:port,…, `role` broker,controller or one of them."""
+    """In a cluster, as given: `controllers` is 1@host:port,2@host:port,…, `role` broker,controller or one of them;
+    `peer_advertise` is where nodes reach this one, if not at `peer_listen`."""
 
     node_id: int
     peer_listen: str | None
     controllers: str | None
+    peer_advertise: str | None = None
     role: str = "broker,controller"
     rack: str | None = None
 
@@ -76,7 +86,7 @@ def parse_membership(place: Place, client: Address) -> Membership:
         raise ConfigError(f"node {place.node_id} is a controller by its --role and isn't one of --controllers")
     if CONTROLLER not in roles and place.node_id in voters:
         raise ConfigError(f"node {place.node_id} is one of --controllers and isn't a controller by its --role")
-    peer = parse_address(place.peer_listen)
+    peer = parse_address(place.peer_advertise or place.peer_listen)
     return Membership(
         node_id=place.node_id,
         roles=roles,

@@ -75,11 +75,34 @@ def broker(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; wins over the file's.")
     ] = None,
+    controllers: Annotated[
+        str | None,
+        typer.Option(metavar="ID@HOST:PORT,…", help="In a cluster: all controllers, where nodes reach them."),
+    ] = None,
+    node_id: Annotated[int, typer.Option(min=0, help="In a cluster: this node's number.")] = 1,
+    peer_listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="In a cluster: where the other nodes are served.")
+    ] = None,
+    peer_advertise: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where they reach this node, if not at --peer-listen.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="In a cluster: broker, controller, or both.")] = "broker,controller",
+    rack: Annotated[str | None, typer.Option(help="In a cluster: where the node stands.")] = None,
 ) -> None:
-    """Serve a log to Kafka's clients. Ctrl-C answers what was asked and closes the log."""
-    from streamflow.cli.broker import Addresses, run
+    """Serve a log to Kafka's clients, alone or as one of several. Ctrl-C answers what was asked and closes the log."""
+    from streamflow.cli.broker import Addresses, Place, run
 
-    run(data, Addresses(listen, advertise, metrics), config, settings or [])
+    place = None
+    if controllers is not None or peer_listen is not None:
+        place = Place(
+            node_id=node_id,
+            peer_listen=peer_listen,
+            controllers=controllers,
+            peer_advertise=peer_advertise,
+            role=role,
+            rack=rack,
+        )
+    run(data, Addresses(listen, advertise, metrics), config, settings or [], place)
 
 
 @app.command()

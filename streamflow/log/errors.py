@@ -258,3 +258,7 @@ class EligibleLeadersNotAvailableError(LogError):
 
 class PeerUnreachableError(LogError):
     """Another node couldn't be asked, or didn't answer in time. Whether it did what it was asked for isn't known."""
+
+
+class PeerGoneError(PeerUnreachableError):
+    """Nobody listens where the other node was: its process has ended."""

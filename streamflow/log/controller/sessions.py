@@ -56,6 +56,18 @@ class Sessions:
         """Brokers that should be fenced."""
         return [b.broker_id for b in brokers if not b.fenced and not self.alive(b.broker_id, now_ms)]
 
+    def overdue(self, brokers: Iterable[BrokerImage], now_ms: int, after_ms: int) -> list[int]:
+        """Brokers that should have been heard of meanwhile, and whose sessions go on."""
+        return [
+            b.broker_id
+            for b in brokers
+            if not b.fenced and self.alive(b.broker_id, now_ms) and not self.heard_since(b.broker_id, now_ms - after_ms)
+        ]
+
+    def heard_since(self, broker_id: int, then_ms: int) -> bool:
+        session = self._sessions.get(broker_id)
+        return session is not None and session.heard_ms >= then_ms
+
     def known_to_others(self, broker_id: int, offset: int, now_ms: int) -> bool:
         """Whether every other broker that is alive has come to that offset."""
         return all(

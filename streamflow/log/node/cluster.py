@@ -64,7 +64,9 @@ class Cluster:
         self.incarnation_id = world.random_bytes(INCARNATION_ID_BYTES)
         self.controller = None
         if membership.controller:
-            self.controller = Controller(metadata, config, now_ms=world.now_ms, random_bytes=world.random_bytes)
+            self.controller = Controller(
+                metadata, config, now_ms=world.now_ms, random_bytes=world.random_bytes, peers=world.peers
+            )
         self.channel = ControllerChannel(
             membership.node_id, lambda: metadata.leader_id, self.controller, world.peers, world.now_ms
         )

@@ -21,14 +21,22 @@ from streamflow.log.controller.elections import balance, elect_leaderless
 from streamflow.log.controller.image import BrokerImage, MetadataImage
 from streamflow.log.controller.isr import ANY_EPOCH, NewIsr, alter_isr
 from streamflow.log.controller.sessions import Session, Sessions
-from streamflow.log.errors import InvalidUpdateVersionError, NotControllerError, RequestTimedOutError
+from streamflow.log.errors import (
+    InvalidUpdateVersionError,
+    NotControllerError,
+    PeerGoneError,
+    PeerUnreachableError,
+    RequestTimedOutError,
+)
 from streamflow.log.node.config import NodeConfig
+from streamflow.log.node.peers import Alone, Peers
 from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import (
     allocate_producer_ids_request,
     allocate_producer_ids_response,
     alter_partition_request,
     alter_partition_response,
+    api_versions_request,
     broker_heartbeat_request,
     broker_heartbeat_response,
     broker_registration_request,
@@ -46,6 +54,9 @@ PRODUCER_IDS = 1000
 TICK_MS = 500
 """How often it is looked at who is silent."""
 CLUSTER_ID_BYTES = 16
+PROBE = api_versions_request.ApiVersionsRequest(client_software_name="streamflow", client_software_version="1")
+PROBE_MS = 300
+"""For a connection to be refused: who doesn't answer isn't known to be gone."""
 
 Decide = Callable[[MetadataImage], Sequence[r.AnyRecord]]
 
@@ -67,6 +78,7 @@ class Metadata(Protocol):
 class Controller:
     """Args:
     random_bytes: for the cluster's id, which the first controller gives it.
+    peers: to look whether a broker that is silent is gone.
     """
 
     def __init__(
@@ -76,8 +88,11 @@ class Controller:
         *,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
+        peers: Peers | None = None,
     ) -> None:
         self._metadata = metadata
+        self._peers = peers or Alone()
+        self._overdue_ms = config.broker_heartbeat_interval_ms * 3 // 2
         self._static = config.static
         self._balance_interval_ms = config.leader_imbalance_check_interval_seconds * 1000
         self._balances = config.auto_leader_rebalance
@@ -283,6 +298,7 @@ class Controller:
         if now_ms - self._ticked_ms > sessions.timeout_ms / 2:
             sessions.begin(metadata.image.brokers.values(), now_ms)  # It was this node that was asleep.
         self._ticked_ms = now_ms
+        await self._look_for_the_gone(sessions, now_ms)
         for broker_id in sessions.silent(metadata.image.brokers.values(), now_ms):
             await metadata.change(lambda image, n=broker_id: self._fence_silent(image, n))  # type: ignore[misc]
         if metadata.image.changes != self._seen and elect_leaderless(metadata.image, static):
@@ -292,6 +308,24 @@ class Controller:
             self._balance_at = now_ms + self._balance_interval_ms
             if balance(metadata.image, static):
                 await metadata.change(lambda image: balance(image, static))
+
+    async def _look_for_the_gone(self, sessions: Sessions, now_ms: int) -> None:
+        """A broker whose process has ended refuses connections: its partitions needn't wait for its session's end. One
+        that is paused, or cut off, doesn't refuse."""
+
+        async def look(broker_id: int) -> None:
+            try:
+                await self._peers.ask(broker_id, PROBE, timeout_ms=PROBE_MS)
+            except PeerGoneError as error:
+                if not sessions.heard_since(broker_id, now_ms):
+                    log.warning("a broker is gone", broker=broker_id, reason=str(error))
+                    sessions.end(broker_id)
+            except PeerUnreachableError:
+                pass  # It has the time of its session.
+
+        async with anyio.create_task_group() as group:
+            for broker_id in sessions.overdue(self._metadata.image.brokers.values(), now_ms, self._overdue_ms):
+                group.start_soon(look, broker_id)
 
     def _fence_silent(self, image: MetadataImage, broker_id: int) -> Sequence[r.AnyRecord]:
         if broker_id not in image.brokers or self._sessions.alive(broker_id, self._now_ms()):

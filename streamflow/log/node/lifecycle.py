@@ -21,6 +21,8 @@ from streamflow.log.protocol.messages import broker_heartbeat_request, broker_re
 
 log = structlog.get_logger("streamflow.log")
 
+ASK_MS = 2_000
+"""For the controller to answer."""
 HURRY = 10
 """So many times more often than heartbeats go, while something is about to change."""
 
@@ -106,7 +108,7 @@ class Lifecycle:
                 rack=me.rack,
                 previous_broker_epoch=self._previous_epoch,
             ),
-            timeout_ms=self._interval_ms,
+            timeout_ms=ASK_MS,
         )
         if answer.error_code == ErrorCode.inconsistent_cluster_id:
             raise InconsistentClusterIdError(
@@ -132,7 +134,7 @@ class Lifecycle:
                 current_metadata_offset=self._metadata.applied,
                 want_shut_down=stopping,
             ),
-            timeout_ms=self._interval_ms,
+            timeout_ms=ASK_MS,
         )
         if answer.error_code in (ErrorCode.stale_broker_epoch, ErrorCode.broker_id_not_registered):
             log.warning("the controller doesn't know this broker any more; it registers again", broker=repr(self))

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from streamflow.log.controller.image import MetadataImage
-from streamflow.log.errors import MalformedError, PeerUnreachableError
+from streamflow.log.errors import MalformedError, PeerGoneError, PeerUnreachableError
 from streamflow.log.node.membership import Endpoint
 from streamflow.log.protocol.codec import Buffer
 from streamflow.log.protocol.frames import API_VERSIONS, LENGTH_BYTES
@@ -205,6 +205,7 @@ class _Peer:
     backoff: float = BACKOFF_SECONDS
     retry_at: float = 0.0
     wrong: str = ""
+    kind: type[PeerUnreachableError] = PeerUnreachableError
 
 
 class SocketPeers:
@@ -231,7 +232,7 @@ class SocketPeers:
             conversation = await self._conversation(node_id, deadline)
             return await conversation.ask(request, max(0.0, deadline - loop.time()))
         except PeerUnreachableError as error:
-            raise PeerUnreachableError(f"node {node_id} isn't reached: {error}") from None
+            raise type(error)(f"node {node_id} isn't reached: {error}") from None
 
     def close(self) -> None:
         """Whoever waits for an answer is told so; nobody is asked any more."""
@@ -269,7 +270,7 @@ class SocketPeers:
     async def _connect(self, peer: _Peer, deadline: float) -> Conversation:
         now = asyncio.get_running_loop().time
         if now() < peer.retry_at:
-            raise PeerUnreachableError(f"{peer.at}: {peer.wrong}; it is tried again soon")
+            raise peer.kind(f"{peer.at}: {peer.wrong}; it is tried again soon")
         limit = min(CONNECT_SECONDS, deadline - now())
 
         def over(conversation: Conversation) -> None:
@@ -283,7 +284,8 @@ class SocketPeers:
             peer.wrong = f"no connection within {limit:g} s" if isinstance(error, TimeoutError) else str(error)
             peer.retry_at = now() + peer.backoff
             peer.backoff = min(2 * peer.backoff, BACKOFF_SECONDS_MAX)
-            raise PeerUnreachableError(f"{peer.at}: {peer.wrong}") from None
+            peer.kind = PeerGoneError if isinstance(error, ConnectionRefusedError) else PeerUnreachableError
+            raise peer.kind(f"{peer.at}: {peer.wrong}") from None
         peer.backoff, peer.retry_at = BACKOFF_SECONDS, 0.0
         if made.over or self._closed:
             made.abort("this node is stopping")

@@ -6,6 +6,7 @@ import pytest
 
 from streamflow.log.controller.image import NO_LEADER, PartitionImage
 from streamflow.log.controller.topics import NewTopic, create_topic
+from streamflow.log.errors import PeerGoneError, PeerUnreachableError
 from streamflow.log.node.controller import CLIENT_LISTENER, PEER_LISTENER, Controller
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import (
@@ -133,6 +134,41 @@ async def test_who_is_silent_is_fenced_and_comes_back() -> None:
     assert three.quorum.image.brokers[1].fenced
     assert (three.partition.leader, three.partition.isr) == (2, (2, 3))
     assert not (await three.beat(1)).is_fenced
+
+
+class Doors:
+    """Of the other nodes: whether one refuses connections, is silent, or answers."""
+
+    def __init__(self, **failures: Exception) -> None:
+        self.asked: list[int] = []
+        self.failures = {int(name[1:]): error for name, error in failures.items()}
+
+    async def ask(self, node_id: int, request: Any, *, timeout_ms: int) -> Any:
+        self.asked.append(node_id)
+        if node_id in self.failures:
+            raise self.failures[node_id]
+        return object()
+
+
+async def test_who_is_late_and_refuses_connections_is_fenced_at_once() -> None:
+    three = await Three.registered()
+    await three.topic(1, 2, 3)
+    doors = Doors(n1=PeerGoneError("refused"), n2=PeerUnreachableError("silent"))
+    three.controller._peers = doors
+    three.quorum.now += 1_000
+    await three.controller.tick()
+    assert sorted(doors.asked) == [1, 2, 3]
+    assert [three.quorum.image.brokers[n].fenced for n in (1, 2, 3)] == [True, False, False]
+    assert three.partition.leader == 2
+
+
+async def test_nobody_who_is_on_time_is_looked_for() -> None:
+    three = await Three.registered()
+    doors = Doors(n1=PeerGoneError("refused"))
+    three.controller._peers = doors
+    three.quorum.now += 400
+    await three.controller.tick()
+    assert doors.asked == [] and not three.quorum.image.brokers[1].fenced
 
 
 async def test_a_new_controller_waits_a_session_before_it_fences() -> None:

@@ -61,12 +61,12 @@ class Fuzz:
         background = asyncio.ensure_future(self.door.node.group_coordinator.run())
         for number in range(count):
             frame = requests.mutated()
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 await self._one(frame)
             except Exception as error:
                 raise AssertionError(f"{type(error).__name__}: {error}; by {frame.hex()}") from error
-            took = time.perf_counter() - began
+            took = time.process_time() - began
             assert took < SLOWEST_SECONDS, f"{took:.1f} s; by {frame.hex()}"
             if number % CHECK_EVERY == CHECK_EVERY - 1:
                 await self._ask_good()
