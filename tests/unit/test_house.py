@@ -103,6 +103,7 @@ TESTED_WITH = {
         ),
     },
     "unit/log/replication/test_leader.py": {"log/replication/events.py"},
+    "unit/log/consensus/test_raft.py": {"log/consensus/events.py", "log/consensus/roles.py"},
     # Three brokers' replicas with the fetch handler between them.
     "unit/log/node/test_replication.py": {
         "log/node/acknowledgement.py", "log/node/fetcher.py", "log/node/mending.py", "log/server/leadership.py",

@@ -9,8 +9,9 @@ Rules for whoever edits this:
 - A leader commits nothing by counting but records of its own epoch, and with them what is before (§5.4.2).
 - A leader that hasn't heard from a majority for a while resigns: another may have been elected.
 - A disk that has never been a voter's might have been lost by one: it gives no vote until it has all that a leader has
-  committed, or until every voter's log is found empty, which is when a cluster begins. It leaves out the epoch it is in
-  then, for it might have voted in it.
+  committed, or until every voter's log is found empty, which is when a cluster begins. It might have voted for one that
+  hasn't led yet, too: so it asks every voter which epoch it is in, and leaves out the newest. Until a cluster has
+  begun, it needs every disk.
 - A question asked for the sake of asking (pre-vote) changes nothing.
 """
 
@@ -29,6 +30,9 @@ from streamflow.log.epochs import UNKNOWN, EpochStarts
 
 if TYPE_CHECKING:
     from random import Random
+
+OBSERVER_SESSION_MS = 300_000
+"""As Kafka's: an observer that hasn't fetched for so long is no longer told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,9 @@ class Raft:
         self.log = log
         self.high_watermark = 0
         self.joined = joined
+        self._heard_from: set[int] = set()
+        """Voters whose epochs are known, in this life, not to be above this one's. Who has joined needn't ask."""
+        self._asked_ms = now_ms - config.election_timeout_ms
         self._config = config
         self._chance = chance
         self._state = state
@@ -141,7 +148,8 @@ class Raft:
 
     @property
     def told_high_watermark(self) -> int:
-        return self.high_watermark
+        """What a leader says is committed: nothing, before it knows of all that is. 0 is no news to a follower."""
+        return self.high_watermark if self.settled else 0
 
     @property
     def votes(self) -> bool:
@@ -153,6 +161,8 @@ class Raft:
             case Leader():
                 times = [self.role.told_ms + self._config.tell_interval_ms] if self._silent(self.role) else []
                 return min([*times, self._quorum_ends_ms(self.role)], default=None) if len(self.voters) > 1 else None
+            case Follower():
+                return self.role.deadline_ms
             case _:
                 return self.role.deadline_ms if self.votes else None
 
@@ -210,7 +220,7 @@ class Raft:
                 return self._become_unattached(self.epoch, now_ms)
             role.told_ms = now_ms
             return [e.TellEpoch(voter=n, epoch=self.epoch) for n in self._silent(role)]
-        return self._become_prospective(now_ms)
+        return self._become_prospective(now_ms) if self.votes else self._become_unattached(self.epoch, now_ms)
 
     # Elections
 
@@ -222,19 +232,13 @@ class Raft:
     def _become_prospective(self, now_ms: int) -> list[Effect]:
         had_leader = self.leader != NOBODY
         self.role = Prospective(deadline_ms=now_ms + self._spread(self._config.election_timeout_ms), granted={self.me})
-        ask = e.VoteAsked(
-            candidate=self.me, epoch=self.epoch, last_epoch=self.log.last_epoch, end=self.log.end, pre=True
-        )
         changed: list[Effect] = [e.RoleChanged()] if had_leader else []
-        return [*changed, *self._ask_votes(ask), *self._count(now_ms)]
+        return [*changed, *self._ask_votes(pre=True), *self._count(now_ms)]
 
     def _become_candidate(self, now_ms: int) -> list[Effect]:
         persisted = self._persist(epoch=self.epoch + 1, voted_for=self.me)
         self.role = Candidate(deadline_ms=now_ms + self._spread(self._config.election_timeout_ms), granted={self.me})
-        ask = e.VoteAsked(
-            candidate=self.me, epoch=self.epoch, last_epoch=self.log.last_epoch, end=self.log.end, pre=False
-        )
-        return [*persisted, e.RoleChanged(), *self._ask_votes(ask), *self._count(now_ms)]
+        return [*persisted, e.RoleChanged(), *self._ask_votes(pre=False), *self._count(now_ms)]
 
     def _become_leader(self, now_ms: int) -> list[Effect]:
         standings = {n: Standing() for n in self.voters if n != self.me}
@@ -256,7 +260,10 @@ class Raft:
         self.role = Follower(leader=leader, deadline_ms=now_ms + self._spread(self._config.fetch_timeout_ms))
         return [*persisted, e.RoleChanged()]
 
-    def _ask_votes(self, ask: e.VoteAsked) -> list[Effect]:
+    def _ask_votes(self, *, pre: bool) -> list[Effect]:
+        ask = e.VoteAsked(
+            candidate=self.me, epoch=self.epoch, last_epoch=self.log.last_epoch, end=self.log.end, pre=pre
+        )
         return [e.AskVote(voter=n, ask=ask) for n in self.voters if n != self.me]
 
     def _count(self, now_ms: int) -> list[Effect]:
@@ -277,6 +284,15 @@ class Raft:
         # What may have been promised in this epoch is forgotten with the disk: nothing more is promised in it.
         abstained = [] if self._state.voted_for != NOBODY or not self.epoch else self._persist(voted_for=self.me)
         return [*abstained, e.Join()]
+
+    def _join_late(self, role: Follower, now_ms: int) -> list[Effect]:
+        """It has all that is committed. Whoever it may have voted for before it lost its disk is in that epoch yet."""
+        if self._heard_from | {self.me, role.leader} >= set(self.voters):
+            return self._join()
+        if now_ms - self._asked_ms < self._config.election_timeout_ms:
+            return []
+        self._asked_ms = now_ms
+        return self._ask_votes(pre=True)
 
     def _vote_asked(self, event: e.VoteAsked, now_ms: int) -> list[Effect]:
         if event.candidate not in self.voters:
@@ -299,6 +315,7 @@ class Raft:
         return [*before, *persisted, e.ReplyVote(granted=True)]
 
     def _vote_answered(self, event: e.VoteAnswered, now_ms: int) -> list[Effect]:
+        self._heard_from.add(event.voter)
         if event.epoch > self.epoch:
             return self._heard_of(event.leader, event.epoch, now_ms)
         role = self.role
@@ -315,12 +332,13 @@ class Raft:
         return self._become_follower(leader, epoch, now_ms)
 
     def _epoch_begun(self, event: e.EpochBegun, now_ms: int) -> list[Effect]:
-        if event.epoch < self.epoch or event.leader == self.me:
+        if event.epoch < self.epoch or event.leader == self.me or event.leader not in self.voters:
             return []
         return self._become_follower(event.leader, event.epoch, now_ms)
 
     def _epoch_ended(self, event: e.EpochEnded, now_ms: int) -> list[Effect]:
-        if event.epoch < self.epoch or self.leader not in (NOBODY, event.leader):
+        known = self.leader in (NOBODY, event.leader) or event.epoch > self.epoch
+        if event.epoch < self.epoch or not known or event.leader not in self.voters:
             return []
         effects = self._become_unattached(event.epoch, now_ms)
         if self.me in event.successors and isinstance(self.role, Unattached):
@@ -330,6 +348,15 @@ class Raft:
         return effects
 
     # Replication
+
+    def standings(self, now_ms: int) -> dict[int, Standing]:
+        """Of voters, and of observers that fetched of late, as the leader knows them; of nobody, if it isn't this."""
+        if not isinstance(self.role, Leader):
+            return {}
+        own = Standing(end=self.log.end, fetched_ms=now_ms, caught_up_ms=now_ms)
+        others = self.role.standings.items()
+        late = now_ms - OBSERVER_SESSION_MS
+        return {self.me: own} | {n: s for n, s in others if n in self.voters or s.fetched_ms > late}
 
     def fetch(self) -> e.FetchAsked | None:
         """What to ask the leader for, when there is one to be asked."""
@@ -363,7 +390,8 @@ class Raft:
             if event.epoch == self.epoch and event.leader not in (NOBODY, self.me) and not self.leads:
                 return self._become_follower(event.leader, event.epoch, now_ms)
             return []
-        if not event.ok or event.asked_in != self.epoch or event.epoch != self.epoch or event.offset != self.log.end:
+        here = (self.epoch, self.epoch, self.log.end, self.log.last_epoch)
+        if not event.ok or (event.asked_in, event.epoch, event.offset, event.asked_last_epoch) != here:
             return []
         role.heard = True
         role.deadline_ms = now_ms + self._spread(self._config.fetch_timeout_ms)
@@ -378,8 +406,8 @@ class Raft:
             self.high_watermark,
             max(self.high_watermark, min(event.high_watermark, self.log.end)),
         )
-        if self.votes and not self.joined and event.high_watermark and self.log.end >= event.high_watermark:
-            effects += self._join()
+        if self.votes and not self.joined and 0 < event.high_watermark <= self.log.end:
+            effects += self._join_late(role, now_ms)
         if self.high_watermark > before:
             effects.append(e.HighWatermarkMoved(offset=self.high_watermark))
         return effects

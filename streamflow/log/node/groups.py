@@ -22,7 +22,6 @@ from streamflow.log.errors import LogError, NotCoordinatorError, NotLeaderError,
 from streamflow.log.node.acknowledgement import committed
 from streamflow.log.node.coordination import Coordination
 from streamflow.log.node.flusher import Flusher
-from streamflow.log.node.replica import Replica
 from streamflow.log.node.rows import ROW_BYTES_MAX, Row, batches_of, row_batches
 from streamflow.log.node.topics import Topics
 from streamflow.log.records import BatchHeader, decode, marker_commits
@@ -46,7 +45,8 @@ class Groups:
         self.kept: dict[bytes, bytes] = {}
         self.durable = durable
         self.coordination = Coordination(OFFSETS)
-        self._unsettled: deque[int] = deque()
+        self._unsettled: deque[tuple[int, Callable[[], None]]] = deque()
+        """What is told once the log is committed up to an end."""
         self._topics = topics
         self._flusher = flusher
         self._now_ms = now_ms
@@ -123,10 +123,9 @@ class Groups:
             else:
                 self.kept[key] = value
 
-    async def ready(self) -> Replica:
-        """The partition, created when first needed."""
+    async def ready(self) -> None:
+        """The topic is there, created when first needed."""
         await self._topics.ensure_internal(OFFSETS_TOPIC)
-        return self._topics.replicas[OFFSETS]
 
     def rows(self, group: str, offsets: Mapping[TopicPartition, OffsetValue]) -> list[Row]:
         """Raises: UnknownTopicError for an offset of a partition that isn't there."""
@@ -158,15 +157,23 @@ class Groups:
         replica, now_ms = self._topics.replicas[OFFSETS], self._now_ms()
         replica.append(row_batches(rows, now_ms), now_ms)
         self.offsets.appended(rows)
-        self._unsettled.append(replica.end)
+        self._when_committed(lambda: self._keep(self.offsets.settled()))
+
+    def marked(self, producer_id: int, *, committed: bool) -> None:
+        """The producer's transaction was just given its marker here: its offsets are told when that is committed."""
+        self._when_committed(lambda: self.offsets.ended(producer_id, committed=committed))
+
+    def _when_committed(self, tell: Callable[[], None]) -> None:
+        """All that is in the log by now."""
+        replica = self._topics.replicas[OFFSETS]
+        self._unsettled.append((replica.end, tell))
         replica.listeners.add(self._settle)
         self._settle()
 
     def _settle(self) -> None:
-        high_watermark = self._topics.replicas[OFFSETS].high_watermark
-        while self._unsettled and self._unsettled[0] <= high_watermark:
-            self._unsettled.popleft()
-            self._keep(self.offsets.settled())
+        replica = self._topics.replicas.get(OFFSETS)
+        while replica is not None and self._unsettled and self._unsettled[0][0] <= replica.high_watermark:
+            self._unsettled.popleft()[1]()
 
     @property
     def is_settled(self) -> bool:

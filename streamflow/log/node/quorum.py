@@ -93,9 +93,10 @@ class Quorum:
             await self._do(self._raft.resign(self._metadata.now_ms()), b"")
 
     async def _step(self, event: e.Event, records: bytes | memoryview = b"") -> Any:
-        """Returns: the machine's reply, where there is one."""
+        """Returns: the machine's reply, where there is one. Whoever asked may go away; what was ordered is done."""
         async with self._metadata.turn:
-            return await self._do(self._raft.step(event, self._metadata.now_ms()), records)
+            with anyio.CancelScope(shield=True):
+                return await self._do(self._raft.step(event, self._metadata.now_ms()), records)
 
     async def _do(self, effects: Sequence[e.Effect], records: bytes | memoryview) -> Any:
         metadata, reply = self._metadata, None
@@ -337,7 +338,7 @@ class Quorum:
         data = fetch_response.PartitionData(
             partition_index=0,
             error_code=self._error(reply, ask),
-            high_watermark=self._raft.high_watermark,
+            high_watermark=self._raft.told_high_watermark,
             current_leader=fetch_response.LeaderIdAndEpoch(leader_id=self._raft.leader, leader_epoch=self._raft.epoch),
             records=[],
         )
@@ -360,7 +361,7 @@ class Quorum:
             raft.leads
             and raft.epoch == ask.epoch
             and raft.log.end <= ask.offset
-            and raft.high_watermark <= known_high_watermark
+            and raft.told_high_watermark <= known_high_watermark
         )
 
     def _error(self, reply: e.ReplyFetch, ask: e.FetchAsked) -> ErrorCode:

@@ -105,7 +105,7 @@ _TABLE = (
     Api(key=52, name="vote", lowest=0, highest=2, flexible=0, senders=PEERS),
     Api(key=53, name="begin_quorum_epoch", lowest=0, highest=1, flexible=1, senders=PEERS),
     Api(key=54, name="end_quorum_epoch", lowest=0, highest=1, flexible=1, senders=PEERS),
-    Api(key=55, name="describe_quorum", lowest=0, highest=2, flexible=0, senders=BOTH),
+    Api(key=55, name="describe_quorum", lowest=0, highest=2, flexible=0, senders=BOTH, of_controller=True),
     Api(key=56, name="alter_partition", lowest=2, highest=3, flexible=0, senders=PEERS),
     Api(key=57, name="update_features", lowest=0, highest=2, flexible=0, of_controller=True),
     Api(key=58, name="envelope", lowest=0, highest=0, flexible=0, bytes_max=ENVELOPE_BYTES_MAX, senders=PEERS),

@@ -9,7 +9,8 @@ from __future__ import annotations
 from streamflow.log.coordinators.consumer import ConsumerGroup
 from streamflow.log.coordinators.consumer_events import MemberDescription
 from streamflow.log.coordinators.topic_view import Partitions, TopicView
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.errors import LogError
+from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import consumer_group_describe_request, consumer_group_describe_response
 from streamflow.log.server.broker import Context
 from streamflow.log.server.operations import GROUP, NOT_ASKED
@@ -33,6 +34,10 @@ def _group(context: Context, group_id: str, operations: int) -> consumer_group_d
     coordinator = context.node.group_coordinator
     if not group_id:
         return Group(group_id=group_id, error_code=ErrorCode.invalid_group_id)
+    try:
+        context.node.groups.coordination.check()
+    except LogError as error:
+        return Group(group_id=group_id, error_code=code_of(error), error_message=str(error))
     machine = coordinator.consumers.find(group_id)
     if machine is None:
         why = "is not a consumer group" if coordinator.exists(group_id) else "not found"

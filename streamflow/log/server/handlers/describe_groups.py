@@ -7,7 +7,8 @@ Not done: authorized operations (there are no rules yet who may do what).
 from __future__ import annotations
 
 from streamflow.log.coordinators.group_states import GroupState
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.errors import LogError
+from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import describe_groups_request, describe_groups_response
 from streamflow.log.server.broker import Context
 
@@ -23,6 +24,10 @@ async def handle(
 
 
 def _describe(context: Context, group_id: str) -> describe_groups_response.DescribedGroup:
+    try:
+        context.node.groups.coordination.check()
+    except LogError as error:
+        return Group(group_id=group_id, error_code=code_of(error))
     found = context.node.group_coordinator.describe(group_id)
     if found is None:
         dead = Group(group_id=group_id, group_state=GroupState.DEAD.value)

@@ -1,10 +1,13 @@
-"""DescribeQuorum 0–2 (KIP-595, KIP-853): the controllers' quorum is this node alone.
+"""DescribeQuorum 0–2 (KIP-595, KIP-836, KIP-853): who votes on the metadata, and how far each replica of its log is.
 
-Asked for anything but the metadata log alone, every partition is unknown, as with Kafka.
+The leader of the quorum answers; asked elsewhere, a node says that it isn't. Asked for anything but the metadata log
+alone, every partition is unknown, as with Kafka.
 """
 
 from __future__ import annotations
 
+from streamflow.log.consensus.raft import Raft
+from streamflow.log.consensus.roles import Standing
 from streamflow.log.controller.records import METADATA_TOPIC
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import describe_quorum_request, describe_quorum_response
@@ -31,25 +34,49 @@ async def handle(
                 for topic in request.topics
             ]
         )
-    broker = context.broker
-    listener = describe_quorum_response.Listener(
-        name="CONTROLLER", host=broker.advertised.host, port=broker.advertised.port
-    )
+    partition = _quorum(context.node.topics.metadata.raft, context.node.now_ms())
     return Response(
-        topics=[describe_quorum_response.TopicData(topic_name=METADATA_TOPIC, partitions=[_quorum(context)])],
-        nodes=[describe_quorum_response.Node(node_id=broker.node_id, listeners=[listener])],
+        topics=[describe_quorum_response.TopicData(topic_name=METADATA_TOPIC, partitions=[partition])],
+        nodes=_nodes(context),
     )
 
 
-def _quorum(context: Context) -> describe_quorum_response.PartitionData:
-    metadata, now_ms = context.node.topics.metadata, context.node.now_ms()
-    end = metadata.partition.log_end_offset
-    voter = describe_quorum_response.ReplicaState(
-        replica_id=metadata.node_id,
-        log_end_offset=end,
-        last_fetch_timestamp=now_ms,
-        last_caught_up_timestamp=now_ms,
-    )
+def _quorum(raft: Raft, now_ms: int) -> describe_quorum_response.PartitionData:
+    if not raft.leads:
+        return Partition(
+            error_code=ErrorCode.not_leader_or_follower,
+            error_message=f"node {raft.me} doesn't lead the quorum; node {raft.leader} may (-1: nobody does)",
+            leader_id=raft.leader,
+            leader_epoch=raft.epoch,
+        )
+    known = raft.standings(now_ms)
     return Partition(
-        leader_id=metadata.node_id, leader_epoch=metadata.leader_epoch, high_watermark=end, current_voters=[voter]
+        leader_id=raft.me,
+        leader_epoch=raft.epoch,
+        high_watermark=raft.told_high_watermark,
+        current_voters=[_state(n, known[n]) for n in raft.voters],
+        observers=[_state(n, known[n]) for n in sorted(known) if n not in raft.voters],
     )
+
+
+def _state(node_id: int, standing: Standing) -> describe_quorum_response.ReplicaState:
+    return describe_quorum_response.ReplicaState(
+        replica_id=node_id,
+        log_end_offset=standing.end,
+        last_fetch_timestamp=standing.fetched_ms,
+        last_caught_up_timestamp=standing.caught_up_ms,
+    )
+
+
+def _nodes(context: Context) -> list[describe_quorum_response.Node]:
+    """The voters."""
+    membership, broker = context.node.membership, context.broker
+    places = {n: (at.host, at.port) for n, at in membership.voters.items()}
+    places = places or {broker.node_id: (broker.advertised.host, broker.advertised.port)}
+    return [
+        describe_quorum_response.Node(
+            node_id=node_id,
+            listeners=[describe_quorum_response.Listener(name="CONTROLLER", host=host, port=port)],
+        )
+        for node_id, (host, port) in places.items()
+    ]

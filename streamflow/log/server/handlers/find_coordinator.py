@@ -1,4 +1,5 @@
-"""FindCoordinator 0–6: who keeps a group (key type 0), or a transactional id (1): this node, once it can.
+"""FindCoordinator 0–6: who keeps a group (key type 0), or a transactional id (1): who leads the one partition that the
+state of all of them is kept in.
 
 Share groups (type 2) aren't served: INVALID_REQUEST, as Kafka answers where they don't exist.
 """
@@ -11,7 +12,8 @@ from streamflow.log.controller.topics import OFFSETS_TOPIC, TRANSACTIONS_TOPIC
 from streamflow.log.errors import LogError
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import find_coordinator_request, find_coordinator_response
-from streamflow.log.server.broker import Context
+from streamflow.log.server.broker import Broker, Context
+from streamflow.log.server.cluster_view import Member, members
 
 log = structlog.get_logger("streamflow.groups")
 
@@ -19,7 +21,7 @@ BATCHED_SINCE = 4
 KEPT_IN = {0: OFFSETS_TOPIC, 1: TRANSACTIONS_TOPIC}
 WHY = {
     ErrorCode.invalid_request: "coordinators are found for groups (key type 0) and transactional ids (1)",
-    ErrorCode.coordinator_not_available: "the coordinator's topic can't be created; the broker's log says why",
+    ErrorCode.coordinator_not_available: "the coordinator's topic can't be made (its log says why), or has no leader",
 }
 
 Response = find_coordinator_response.FindCoordinatorResponse
@@ -29,9 +31,10 @@ async def handle(
     context: Context, request: find_coordinator_request.FindCoordinatorRequest
 ) -> find_coordinator_response.FindCoordinatorResponse:
     error = await _ready(context, request.key_type)
-    broker, found = context.broker, error is ErrorCode.none
-    node_id = broker.node_id if found else -1
-    host, port = (broker.advertised.host, broker.advertised.port) if found else ("", -1)
+    found = _leader(context.broker, KEPT_IN[request.key_type]) if error is ErrorCode.none else None
+    if found is None and error is ErrorCode.none:
+        error = ErrorCode.coordinator_not_available
+    node_id, host, port = (-1, "", -1) if found is None else (found.broker_id, found.host, found.port)
     if context.version < BATCHED_SINCE:
         return Response(error_code=error, error_message=WHY.get(error), node_id=node_id, host=host, port=port)
     return Response(
@@ -42,6 +45,13 @@ async def handle(
             for key in request.coordinator_keys
         ]
     )
+
+
+def _leader(broker: Broker, topic: str) -> Member | None:
+    """Where clients reach who leads the topic's partition."""
+    image = broker.node.topics.metadata.image.topics.get(topic)
+    leader = -1 if image is None else image.partitions[0].leader
+    return next((member for member in members(broker) if member.broker_id == leader), None)
 
 
 async def _ready(context: Context, key_type: int) -> ErrorCode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from streamflow.log.errors import LogError
+from streamflow.log.protocol.errors import code_of
 from streamflow.log.protocol.messages import list_groups_request, list_groups_response
 from streamflow.log.server.broker import Context
 
@@ -9,6 +11,10 @@ from streamflow.log.server.broker import Context
 async def handle(
     context: Context, request: list_groups_request.ListGroupsRequest
 ) -> list_groups_response.ListGroupsResponse:
+    try:
+        context.node.groups.coordination.check()
+    except LogError as error:
+        return list_groups_response.ListGroupsResponse(error_code=code_of(error))
     states = {state.strip().lower() for state in request.states_filter}
     types = {kind.strip().lower() for kind in request.types_filter}
     return list_groups_response.ListGroupsResponse(
