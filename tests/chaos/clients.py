@@ -48,7 +48,9 @@ CLIENT = {
     "log_level": 0,
 }
 """Half-open connections are given up in seconds."""
-PRODUCER = {**CLIENT, "acks": "all", "linger.ms": 5, "request.timeout.ms": 5000, "message.timeout.ms": 20_000}
+PRODUCER = {**CLIENT, "acks": "all", "linger.ms": 5, "request.timeout.ms": 5000, "message.timeout.ms": 600_000}
+"""Nothing is given up: librdkafka begins a new epoch whenever a message times out, and sends again under it what else was
+on its way, which no broker knows again. With 20 s, Apache Kafka shows the same repeated records."""
 CONSUMER = {
     **CLIENT,
     "enable.auto.commit": False,
@@ -184,7 +186,7 @@ class Transactor(Client):
 
     def producer(self) -> Producer:
         """One that has fenced its forerunner. Raises: KafkaException."""
-        more = {"transactional.id": self.name, "transaction.timeout.ms": 20_000}
+        more = {"transactional.id": self.name, "transaction.timeout.ms": 20_000, "message.timeout.ms": 20_000}
         producer = Producer({**PRODUCER, **more, "bootstrap.servers": self.session.bootstrap})
         producer.init_transactions(SETTLE_SECONDS)
         return producer

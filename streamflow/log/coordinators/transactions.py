@@ -111,6 +111,10 @@ class TransactionCoordinator:
 
     # Start
 
+    def clear(self) -> None:
+        """Nothing is known."""
+        self._transactions.clear()
+
     def load(self, rows: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Folds records of `__transaction_state`, in order."""
         for key, data in rows:

@@ -8,9 +8,7 @@ its records. Requests under one transactional id wait for each other, so that a 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 
-from streamflow.errors import StreamflowError, UnknownTopicError
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.coordinators.events import ProducerSession
 from streamflow.log.coordinators.records import OffsetValue
@@ -23,11 +21,11 @@ from streamflow.log.errors import (
 )
 from streamflow.log.node.effects import TransactionEffects
 from streamflow.log.node.groups import OFFSETS, Groups
-from streamflow.log.node.replica import Replica
 from streamflow.log.node.rows import build
 from streamflow.log.node.topics import Topics
 from streamflow.log.node.transactions import Client, Transactions
-from streamflow.log.records import BatchHeader, Producer, build_marker
+from streamflow.log.node.verification import Verification
+from streamflow.log.records import BatchHeader, Producer
 from streamflow.log.storage.producers import ProducerState
 
 NOBODYS = ""
@@ -36,16 +34,6 @@ NOBODYS = ""
 _STATUSES = {status.title: status for status in TransactionStatus}
 _PASSING = {"Dead", "PrepareEpochFence"}
 """Names of Kafka's that no transaction of ours is ever seen in."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkerWish:
-    """What a coordinator, or an administrator, wants written (WriteTxnMarkers). `bumped`: see `check_marker`."""
-
-    producer: Producer
-    commit: bool
-    coordinator_epoch: int
-    bumped: bool
 
 
 class ClientTransactions:
@@ -59,6 +47,7 @@ class ClientTransactions:
         effects: TransactionEffects,
         topics: Topics,
         groups: Groups,
+        verification: Verification,
         *,
         timeout_ms_max: int,
         now_ms: Callable[[], int],
@@ -68,6 +57,7 @@ class ClientTransactions:
         self._effects = effects
         self._topics = topics
         self._groups = groups
+        self.verification = verification
         self._timeout_ms_max = timeout_ms_max
         self._now_ms = now_ms
 
@@ -125,7 +115,12 @@ class ClientTransactions:
         Raises: as `add_partitions`.
         """
         await self._groups.ready()
-        if version is TransactionVersion.V2:
+        added = version is TransactionVersion.V2
+        if not self.verification.here:
+            refusals = await self.verification.ask(session, (OFFSETS,), add=added)
+            if refusals:
+                raise refusals[OFFSETS]
+        elif added:
             await self.add_partitions(session, (OFFSETS,), version)
 
     def append_offsets(
@@ -139,7 +134,7 @@ class ClientTransactions:
         """
         self._effects.check()
         self._groups.coordination.check()
-        self._coordinator.verify(session, OFFSETS)
+        self.verification.check(session, OFFSETS)
         rows, now_ms = self._groups.offsets.commit(group, offsets), self._now_ms()
         replica = self._topics.find(OFFSETS)
         producer = Producer(session.producer_id, session.producer_epoch, -1, True)
@@ -158,7 +153,7 @@ class ClientTransactions:
         Raises: InvalidProducerIdMappingError, InvalidProducerEpochError, PartitionNotAddedError,
             ConcurrentTransactionsError, OutOfOrderSequenceError.
         """
-        self._coordinator.verify(session, where)
+        self.verification.check(session, where)
         known = self._topics.find(where).log.producers.is_known(header.producer_id)
         if added and header.base_sequence and not known:
             raise OutOfOrderSequenceError(
@@ -167,44 +162,15 @@ class ClientTransactions:
             )
 
     def verify(self, session: ProducerSession, where: TopicPartition) -> None:
-        """Whether the partition is part of the session's ongoing transaction. Raises: as `check_batch`."""
+        """Whether the partition is part of the session's ongoing transaction. Raises: as `check_batch`; LogError."""
+        self._transactions.coordination.check()
         self._coordinator.verify(session, where)
-
-    async def write_marker(
-        self, wish: MarkerWish, partitions: Collection[TopicPartition]
-    ) -> dict[TopicPartition, StreamflowError | None]:
-        """WriteTxnMarkers: by partition, None or why there is no marker. A marker sent again is there once.
-
-        Raises: StorageFailedError.
-        """
-        self._effects.check()
-        now_ms, marked = self._now_ms(), list[Replica]()
-        answers: dict[TopicPartition, StreamflowError | None] = {}
-        marker = build_marker(
-            commit=wish.commit, timestamp=now_ms, producer=wish.producer, coordinator_epoch=wish.coordinator_epoch
-        )
-        for where in partitions:
-            answers[where] = None
-            try:
-                replica, producer = self._topics.replicas.get(where), wish.producer
-                if replica is None:
-                    raise UnknownTopicError(where.topic)
-                if replica.log.producers.check_marker(
-                    producer.id, producer.epoch, wish.coordinator_epoch, bumped=wish.bumped
-                ):
-                    replica.append(marker, now_ms)
-                    marked.append(replica)
-                    if where == OFFSETS:
-                        self._groups.offsets.ended(producer.id, committed=wish.commit)
-            except StreamflowError as error:
-                answers[where] = error
-        await self._effects.flush(marked)
-        return answers
 
     # Answers for administrators
 
     def describe(self, transactional_id: str) -> TransactionValue:
-        """DescribeTransactions. Raises: TransactionalIdNotFoundError."""
+        """DescribeTransactions. Raises: TransactionalIdNotFoundError, NotCoordinatorError, CoordinatorLoadingError."""
+        self._transactions.coordination.check()
         return self._coordinator.describe(transactional_id)
 
     def find(
@@ -215,8 +181,9 @@ class ClientTransactions:
         Args:
             states: by Kafka's names; none for all. As are the others empty, negative, None.
 
-        Raises: InvalidPatternError.
+        Raises: InvalidPatternError, NotCoordinatorError, CoordinatorLoadingError.
         """
+        self._transactions.coordination.check()
         wanted = TransactionFilter(
             statuses=frozenset(_STATUSES[s] for s in states if s in _STATUSES) if states else None,
             producer_ids=frozenset(producer_ids),

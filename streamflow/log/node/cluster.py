@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from anyio.abc import TaskGroup
 
@@ -106,6 +106,15 @@ class Cluster:
 
     def __repr__(self) -> str:
         return f"<Cluster: {self.lifecycle!r}, {self.replication!r}>"
+
+    @property
+    def broker_epoch(self) -> int:
+        """This node's, as the controller knows it."""
+        return self.lifecycle.broker_epoch
+
+    async def ask(self, request: Any, *, timeout_ms: int) -> Any:
+        """As `ControllerChannel.ask`."""
+        return await self.channel.ask(request, timeout_ms=timeout_ms)
 
     async def run(self, group: TaskGroup) -> None:
         """Until it is cancelled. Raises: LogError."""

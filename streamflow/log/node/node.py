@@ -27,11 +27,12 @@ from streamflow.log.node.client_transactions import ClientTransactions
 from streamflow.log.node.cluster import SEED_BYTES, Cluster
 from streamflow.log.node.config import FLUSH_COMMIT, FLUSH_INTERVAL, NodeConfig
 from streamflow.log.node.controller import Controller
-from streamflow.log.node.effects import TransactionEffects
+from streamflow.log.node.effects import JOURNAL, TransactionEffects
 from streamflow.log.node.flusher import Blocking, Flusher
 from streamflow.log.node.group_coordinator import GroupCoordinator
 from streamflow.log.node.groups import OFFSETS, Groups
 from streamflow.log.node.hosted import Hosted
+from streamflow.log.node.markers import Markers
 from streamflow.log.node.membership import Membership
 from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
@@ -43,6 +44,7 @@ from streamflow.log.node.settings import Settings
 from streamflow.log.node.times import first_record_since
 from streamflow.log.node.topics import Topics
 from streamflow.log.node.transactions import Transactions
+from streamflow.log.node.verification import Verification
 from streamflow.log.storage.files import Files
 from streamflow.log.storage.partition import AppendInfo
 
@@ -125,16 +127,22 @@ class Node:
             self.flusher,
             timeout_ms=config.transaction_timeout_ms,
             now_ms=now_ms,
+            allocator=None if membership.alone else self.cluster,
         )
+        verification = Verification(coordinator, effects.coordination, self.topics, world.peers)
+        self.markers = Markers(self.topics, self.groups, self.flusher, world.peers, verification, now_ms=now_ms)
+        if not membership.alone:
+            effects.send = self.markers.send
         self.client_transactions = ClientTransactions(
             self.transactions,
             effects,
             self.topics,
             self.groups,
+            verification,
             timeout_ms_max=config.transaction_timeout_ms_max,
             now_ms=now_ms,
         )
-        self.reigns = Reigns(self.topics.replicas, {OFFSETS: self.group_coordinator})
+        self.reigns = Reigns(self.topics.replicas, {OFFSETS: self.group_coordinator, JOURNAL: self.transactions})
         self.durable = durable
         """Whether what is acknowledged survives a power cut (`flush=commit`)."""
         self._ticking = False
@@ -310,7 +318,7 @@ class Node:
             first = min(first, self._flush_at)
         if self.ballast.spent:
             first = min(first, self._refill_at)
-        transaction = self.transactions.coordinator.deadline_ms()
+        transaction = self.transactions.deadline_ms()
         return first if transaction is None else min(first, transaction)
 
     async def tick(self) -> None:

@@ -9,19 +9,37 @@ from __future__ import annotations
 from streamflow.errors import StreamflowError
 from streamflow.log.errors import (
     ConcurrentTransactionsError,
+    CoordinatorNotAvailableError,
     InvalidProducerIdMappingError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
+    NotLeaderError,
     PartitionNotAddedError,
+    PeerUnreachableError,
     ProducerFencedError,
+    RequestTimedOutError,
     StorageFailedError,
     StorageFullError,
 )
 from streamflow.log.protocol.errors import ErrorCode, code_of
 
+UNWRITTEN = (
+    StorageFullError,
+    StorageFailedError,
+    NotEnoughReplicasError,
+    NotEnoughReplicasAfterAppendError,
+    RequestTimedOutError,
+    PeerUnreachableError,
+)
+"""A coordinator couldn't write down what it was to, or doesn't know whether it is written."""
+
 
 def coordinator_code(error: StreamflowError, *, knows_fenced: bool) -> ErrorCode:
     """What a transaction's coordinator answers."""
-    if isinstance(error, StorageFullError | StorageFailedError):
+    if isinstance(error, UNWRITTEN):
         return ErrorCode.coordinator_not_available
+    if isinstance(error, NotLeaderError):
+        return ErrorCode.not_coordinator
     code = code_of(error)
     return ErrorCode.invalid_producer_epoch if code is ErrorCode.producer_fenced and not knows_fenced else code
 
@@ -38,6 +56,8 @@ def append_code(error: StreamflowError, *, knows_abortable: bool, adds: bool) ->
             return code_of(error)
         case ProducerFencedError():
             return ErrorCode.invalid_producer_epoch
+        case CoordinatorNotAvailableError():
+            return ErrorCode.not_enough_replicas
         case ConcurrentTransactionsError() if not adds:
             return ErrorCode.not_enough_replicas
         case PartitionNotAddedError() if knows_abortable:

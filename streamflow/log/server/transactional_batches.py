@@ -22,9 +22,11 @@ Refusals = dict[TopicPartition, StreamflowError]
 
 
 async def add_partitions(context: Context, request: produce_request.ProduceRequest) -> Refusals:
-    """From version 12 on, who writes to a partition adds it to the transaction by that. Returns: where that failed."""
+    """From version 12 on, who writes to a partition adds it to the transaction by that. For those before, a coordinator
+    on another node is asked whether it is in. Returns: where that failed."""
     wanted: dict[ProducerSession, set[TopicPartition]] = {}
-    if request.transactional_id is None or context.version < ADDS_SINCE:
+    adds, transactions = context.version >= ADDS_SINCE, context.node.client_transactions
+    if request.transactional_id is None or (transactions.verification.here and not adds):
         return {}
     for topic in request.topic_data:
         image = context.broker.topic(topic.name, topic.topic_id)
@@ -33,12 +35,16 @@ async def add_partitions(context: Context, request: produce_request.ProduceReque
             if header is None or not header.transactional or image is None:
                 continue
             where = TopicPartition(image.name, data.index)
-            if where in context.node.topics.replicas:
+            replica = context.node.topics.replicas.get(where)
+            if replica is not None and replica.leads:
                 wanted.setdefault(_session(request.transactional_id, header), set()).add(where)
     refusals: Refusals = {}
     for session, partitions in wanted.items():
+        if not transactions.verification.here:
+            refusals.update(await transactions.verification.ask(session, partitions, add=adds))
+            continue
         try:
-            await context.node.client_transactions.add_partitions(session, partitions, TransactionVersion.V2)
+            await transactions.add_partitions(session, partitions, TransactionVersion.V2)
         except StreamflowError as error:
             refusals.update(dict.fromkeys(partitions, error))
     return refusals

@@ -183,6 +183,10 @@ class Producers:
         """Where the producer's open transaction begins; None when it has none."""
         return self._open.get(producer_id)
 
+    def is_open(self, producer_id: int, epoch: int) -> bool:
+        """Whether the producer has a transaction of that epoch open."""
+        return producer_id in self._open and self._known[producer_id].epoch == epoch
+
     def open_transactions(self) -> list[tuple[int, int]]:
         """Producer id and epoch of every transaction without a marker."""
         return [(producer_id, self._known[producer_id].epoch) for producer_id in self._open]

@@ -67,7 +67,8 @@ def _results(topics: Topics, code: Codes) -> list[add_partitions_to_txn_response
 async def _codes(context: Context, asked: add_partitions_to_txn_request.AddPartitionsToTxnTransaction) -> Codes:
     """What is answered of each partition."""
     wanted = [TopicPartition(topic.name, n) for topic in asked.topics for n in topic.partitions]
-    missing = {w for w in wanted if w not in context.node.topics.replicas}
+    topics = context.node.topics.metadata.image.topics
+    missing = {w for w in wanted if w.topic not in topics or not 0 <= w.partition < len(topics[w.topic].partitions)}
     if not asked.transactional_id:
         return lambda _: ErrorCode.invalid_request
     if missing:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from streamflow.log.coordinators.transaction_records import group_by_topic
-from streamflow.log.errors import TransactionalIdNotFoundError
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.errors import LogError, TransactionalIdNotFoundError
+from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import describe_transactions_request, describe_transactions_response
 from streamflow.log.server.broker import Context
 
@@ -27,6 +27,8 @@ def _describe(context: Context, name: str) -> describe_transactions_response.Tra
         value = context.node.client_transactions.describe(name)
     except TransactionalIdNotFoundError:
         return State(transactional_id=name, error_code=ErrorCode.transactional_id_not_found)
+    except LogError as error:
+        return State(transactional_id=name, error_code=code_of(error))
     return State(
         transactional_id=name,
         transaction_state=value.status.title,

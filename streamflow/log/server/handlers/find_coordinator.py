@@ -21,7 +21,7 @@ BATCHED_SINCE = 4
 KEPT_IN = {0: OFFSETS_TOPIC, 1: TRANSACTIONS_TOPIC}
 WHY = {
     ErrorCode.invalid_request: "coordinators are found for groups (key type 0) and transactional ids (1)",
-    ErrorCode.coordinator_not_available: "the coordinator's topic can't be made (the broker's log says why), or has no leader",
+    ErrorCode.coordinator_not_available: "the coordinator's topic can't be made (its log says why), or has no leader",
 }
 
 Response = find_coordinator_response.FindCoordinatorResponse

@@ -6,8 +6,8 @@ Patterns are RE2's, over the characters of topics' names (`topic_patterns`); Kaf
 
 from __future__ import annotations
 
-from streamflow.log.errors import InvalidPatternError
-from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.errors import InvalidPatternError, LogError
+from streamflow.log.protocol.errors import ErrorCode, code_of
 from streamflow.log.protocol.messages import list_transactions_request, list_transactions_response
 from streamflow.log.server.broker import Context
 
@@ -24,6 +24,8 @@ async def handle(
         )
     except InvalidPatternError:
         return list_transactions_response.ListTransactionsResponse(error_code=ErrorCode.invalid_regular_expression)
+    except LogError as error:
+        return list_transactions_response.ListTransactionsResponse(error_code=code_of(error))
     return list_transactions_response.ListTransactionsResponse(
         unknown_state_filters=unknown,
         transaction_states=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from streamflow.errors import StreamflowError
 from streamflow.event import TopicPartition
-from streamflow.log.node.client_transactions import MarkerWish
+from streamflow.log.node.effects import MarkerWish
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import write_txn_markers_request, write_txn_markers_response
 from streamflow.log.records import Producer
@@ -38,7 +38,7 @@ async def _write(
     wanted = [TopicPartition(topic.name, n) for topic in marker.topics for n in topic.partition_indexes]
     answers: dict[TopicPartition, StreamflowError | None]
     try:
-        answers = await context.node.client_transactions.write_marker(wish, wanted)
+        answers = await context.node.markers.write(wish, wanted)
     except StreamflowError as error:
         answers = dict.fromkeys(wanted, error)
     return write_txn_markers_response.WritableTxnMarkerResult(
