@@ -61,7 +61,8 @@ class Quorum:
         self._note_point = note_point
         self._chance = chance
         self._fetch_wait_ms = min(FETCH_WAIT_MS, metadata.raft.config.fetch_timeout_ms // 2)
-        self._asking = anyio.CancelScope()
+        self._asking: anyio.CancelScope | None = None
+        """A fetch that is under way."""
         self._group: TaskGroup
         self._stepped = anyio.Event()
 
@@ -120,7 +121,8 @@ class Quorum:
                 case e.ReplyVote() | e.ReplyFetch():
                     reply = effect
                 case e.RoleChanged():
-                    self._asking.cancel()  # Another is to be asked now.
+                    if self._asking is not None:
+                        self._asking.cancel()  # Another is to be asked now.
                     log.info("quorum", state=repr(self._raft))
                 case e.HighWatermarkMoved():
                     pass
@@ -216,9 +218,10 @@ class Quorum:
                     last_epoch=self._raft.log.last_epoch,
                 )
                 whom = self._chance.choice([n for n in self._raft.voters if n != self._raft.me])
-            with anyio.CancelScope() as self._asking:
+            with anyio.CancelScope() as scope:
+                self._asking = scope
                 went_well = await self._fetch_from(whom, ask)
-            if not went_well and not self._asking.cancel_called:
+            if not went_well and not scope.cancel_called:
                 await anyio.sleep(REST_MS / 1000)
 
     async def _fetch_from(self, node_id: int, ask: e.FetchAsked) -> bool:
