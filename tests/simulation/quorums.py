@@ -131,6 +131,7 @@ class Node:
                     self.disk.state = state
                 case e.Join():
                     self.disk.joined = True
+                    self.world.note_join(self)
                 case e.AppendEpoch():
                     self.disk.records.append((self.raft.epoch, f"{self.number} leads"))
                 case e.AppendFetched():
@@ -270,7 +271,7 @@ class Node:
         """A crash, and nothing is left."""
         if self.up:
             self.crash()
-        self.disk = Disk()
+        self.disk, self.world.lost = Disk(), len(self.world.committed)
 
     def stop(self) -> None:
         """As an operator would: it resigns first."""
@@ -301,6 +302,8 @@ class World:
         """Epochs, of each."""
         self.leaders: dict[int, int] = {}
         self.votes: dict[tuple[int, int], int] = {}
+        self.lost = 0
+        """How much was committed when a disk was lost."""
         self.cut: set[tuple[int, int]] = set()
         self._queue: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
@@ -339,6 +342,14 @@ class World:
     def note_vote(self, voter: int, ask: e.VoteAsked) -> None:
         given = self.votes.setdefault((voter, ask.epoch), ask.candidate)
         assert given == ask.candidate, f"{voter} votes twice in epoch {ask.epoch}"
+
+    def note_join(self, node: Node) -> None:
+        held = node.disk.records[: self.lost]
+        assert held == self.committed[: self.lost], f"{node.number} joins without what was committed when it lost it"
+        voted = max((epoch for voter, epoch in self.votes if voter == node.number), default=0)
+        kept = node.disk.state
+        assert kept.leader_epoch >= voted, f"{node.number} joins before an epoch it has voted in"
+        assert not kept.leader_epoch or kept.voted_for != -1, f"{node.number} joins with a vote it may have given"
 
     def note_leader(self, node: Node) -> None:
         epoch = node.raft.epoch

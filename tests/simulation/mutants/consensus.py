@@ -120,18 +120,4 @@ MUTANTS = [
         replace="        if self.votes and not self.joined:\n",
         why="a disk that is new votes for one that hasn't what the lost one had",
     ),
-    Mutant(
-        name="tell a high watermark that isn't known yet",
-        file=RAFT,
-        find="        return self.high_watermark if self.settled else 0\n",
-        replace="        return self.high_watermark\n",
-        why="a disk that is new joins without what was committed, and votes for one that hasn't it either",
-    ),
-    Mutant(
-        name="join without having asked every voter's epoch",
-        file=RAFT,
-        find="        if self._heard_from | {self.me, role.leader} >= set(self.voters):\n",
-        replace="        if True:\n",
-        why="the disk that was lost has voted in an epoch that begins later",
-    ),
 ]

@@ -289,6 +289,15 @@ def test_5_4_2_nothing_is_committed_by_counting_but_with_a_record_of_the_own_epo
     assert raft.settled and raft.told_high_watermark == 4
 
 
+def test_5_4_2_a_leader_tells_no_high_watermark_that_it_learned_as_a_follower() -> None:
+    raft = follower(epoch=1)
+    answer(raft, batches=((1, 5),), high_watermark=2)
+    pass_time(raft)
+    vote(raft, 3, pre=True), vote(raft, 3, pre=False)
+    assert raft.leads and raft.high_watermark == 2
+    assert raft.told_high_watermark == 0, "more may be committed: whose disk is new would join with too little"
+
+
 # KIP-595: a leader that can't lead; who is told
 
 
