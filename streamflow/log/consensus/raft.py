@@ -108,7 +108,7 @@ class Raft:
         self._heard_from: set[int] = set()
         """Voters whose epochs are known, in this life, not to be above this one's. Who has joined needn't ask."""
         self._asked_ms = now_ms - config.election_timeout_ms
-        self._config = config
+        self.config = config
         self._chance = chance
         self._state = state
         if state.leader_epoch < log.last_epoch:
@@ -159,7 +159,7 @@ class Raft:
         """When to step next if nothing comes."""
         match self.role:
             case Leader():
-                times = [self.role.told_ms + self._config.tell_interval_ms] if self._silent(self.role) else []
+                times = [self.role.told_ms + self.config.tell_interval_ms] if self._silent(self.role) else []
                 return min([*times, self._quorum_ends_ms(self.role)], default=None) if len(self.voters) > 1 else None
             case Follower():
                 return self.role.deadline_ms
@@ -226,18 +226,18 @@ class Raft:
 
     def _become_unattached(self, epoch: int, now_ms: int) -> list[Effect]:
         persisted = self._persist(epoch=epoch) if epoch > self.epoch else []
-        self.role = Unattached(deadline_ms=now_ms + self._spread(self._config.election_timeout_ms))
+        self.role = Unattached(deadline_ms=now_ms + self._spread(self.config.election_timeout_ms))
         return [*persisted, e.RoleChanged()]
 
     def _become_prospective(self, now_ms: int) -> list[Effect]:
         had_leader = self.leader != NOBODY
-        self.role = Prospective(deadline_ms=now_ms + self._spread(self._config.election_timeout_ms), granted={self.me})
+        self.role = Prospective(deadline_ms=now_ms + self._spread(self.config.election_timeout_ms), granted={self.me})
         changed: list[Effect] = [e.RoleChanged()] if had_leader else []
         return [*changed, *self._ask_votes(pre=True), *self._count(now_ms)]
 
     def _become_candidate(self, now_ms: int) -> list[Effect]:
         persisted = self._persist(epoch=self.epoch + 1, voted_for=self.me)
-        self.role = Candidate(deadline_ms=now_ms + self._spread(self._config.election_timeout_ms), granted={self.me})
+        self.role = Candidate(deadline_ms=now_ms + self._spread(self.config.election_timeout_ms), granted={self.me})
         return [*persisted, e.RoleChanged(), *self._ask_votes(pre=False), *self._count(now_ms)]
 
     def _become_leader(self, now_ms: int) -> list[Effect]:
@@ -257,7 +257,7 @@ class Raft:
         if isinstance(self.role, Follower) and self.epoch == epoch:
             return []
         persisted = self._persist(epoch=epoch, leader=leader)
-        self.role = Follower(leader=leader, deadline_ms=now_ms + self._spread(self._config.fetch_timeout_ms))
+        self.role = Follower(leader=leader, deadline_ms=now_ms + self._spread(self.config.fetch_timeout_ms))
         return [*persisted, e.RoleChanged()]
 
     def _ask_votes(self, *, pre: bool) -> list[Effect]:
@@ -289,7 +289,7 @@ class Raft:
         """It has all that is committed. Whoever it may have voted for before it lost its disk is in that epoch yet."""
         if self._heard_from | {self.me, role.leader} >= set(self.voters):
             return self._join()
-        if now_ms - self._asked_ms < self._config.election_timeout_ms:
+        if now_ms - self._asked_ms < self.config.election_timeout_ms:
             return []
         self._asked_ms = now_ms
         return self._ask_votes(pre=True)
@@ -311,7 +311,7 @@ class Raft:
         if not may:
             return [*before, e.ReplyVote(granted=False)]
         persisted = self._persist(voted_for=event.candidate)
-        self.role = Unattached(deadline_ms=now_ms + self._spread(self._config.election_timeout_ms))
+        self.role = Unattached(deadline_ms=now_ms + self._spread(self.config.election_timeout_ms))
         return [*before, *persisted, e.ReplyVote(granted=True)]
 
     def _vote_answered(self, event: e.VoteAnswered, now_ms: int) -> list[Effect]:
@@ -344,7 +344,7 @@ class Raft:
         if self.me in event.successors and isinstance(self.role, Unattached):
             # The one that has most asks first.
             turn = event.successors.index(self.me)
-            self.role.deadline_ms = now_ms + turn * self._config.election_timeout_ms // 4
+            self.role.deadline_ms = now_ms + turn * self.config.election_timeout_ms // 4
         return effects
 
     # Replication
@@ -394,7 +394,7 @@ class Raft:
         if not event.ok or (event.asked_in, event.epoch, event.offset, event.asked_last_epoch) != here:
             return []
         role.heard = True
-        role.deadline_ms = now_ms + self._spread(self._config.fetch_timeout_ms)
+        role.deadline_ms = now_ms + self._spread(self.config.fetch_timeout_ms)
         if event.diverging is not None:
             return self._truncate(*event.diverging)
         effects: list[Effect] = []
@@ -444,7 +444,7 @@ class Raft:
         """When, at the latest, a majority must have been heard from."""
         heard = [max(role.since_ms, role.standings[n].fetched_ms) for n in self.voters if n != self.me]
         since = reached([2**62, *heard])
-        return since + self._config.fetch_timeout_ms * 3 // 2
+        return since + self.config.fetch_timeout_ms * 3 // 2
 
     def _spread(self, ms: int) -> int:
         return ms + self._chance.randrange(ms)

@@ -112,6 +112,18 @@ class Node:
         )
         self.admin = Admin(self.topics, config)
         self.cleaner = Cleaner(self.topics, config, world.blocking, now_ms)
+        self._coordinate(world, metadata, durable=durable)
+        self.durable = durable
+        """Whether what is acknowledged survives a power cut (`flush=commit`)."""
+        self._ticking = False
+        self._points: dict[str, int] = {}
+        self._flush_at = self._retention_at = self._checkpoint_at = now_ms()
+        self._refill_at = now_ms()
+        self._appended_bytes = 0
+
+    def _coordinate(self, world: Surroundings, metadata: MetadataLog, *, durable: bool) -> None:
+        """Makes what keeps groups and transactions."""
+        config, membership, now_ms = self.config, self.membership, world.now_ms
         offsets, coordinator = GroupOffsets(), TransactionCoordinator()
         self.groups = Groups(offsets, self.topics, self.flusher, durable=durable, now_ms=now_ms)
         self.group_coordinator = GroupCoordinator(
@@ -143,13 +155,6 @@ class Node:
             now_ms=now_ms,
         )
         self.reigns = Reigns(self.topics.replicas, {OFFSETS: self.group_coordinator, JOURNAL: self.transactions})
-        self.durable = durable
-        """Whether what is acknowledged survives a power cut (`flush=commit`)."""
-        self._ticking = False
-        self._points: dict[str, int] = {}
-        self._flush_at = self._retention_at = self._checkpoint_at = now_ms()
-        self._refill_at = now_ms()
-        self._appended_bytes = 0
 
     def __repr__(self) -> str:
         epoch = self.topics.metadata.leader_epoch

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("streamflow.quorum")
 
 FETCH_WAIT_MS = 500
-"""As Kafka's `controller.quorum.fetch…`: a fetch that has nothing to bring comes back for this."""
+"""As Kafka's: how long a fetch that has nothing to bring waits for news, and at most half as long as the leader may be
+silent."""
 FETCH_BYTES = 1 << 20
 ASK_TIMEOUT_MS = 2_000
 """`controller.quorum.request.timeout.ms`."""
@@ -59,6 +60,9 @@ class Quorum:
         self._peers = peers
         self._note_point = note_point
         self._chance = chance
+        self._fetch_wait_ms = min(FETCH_WAIT_MS, metadata.raft.config.fetch_timeout_ms // 2)
+        self._asking: anyio.CancelScope | None = None
+        """A fetch that is under way."""
         self._group: TaskGroup
         self._stepped = anyio.Event()
 
@@ -117,6 +121,8 @@ class Quorum:
                 case e.ReplyVote() | e.ReplyFetch():
                     reply = effect
                 case e.RoleChanged():
+                    if self._asking is not None:
+                        self._asking.cancel()  # Another is to be asked now.
                     log.info("quorum", state=repr(self._raft))
                 case e.HighWatermarkMoved():
                     pass
@@ -200,21 +206,22 @@ class Quorum:
     async def _fetch(self) -> None:
         while True:
             ask = self._raft.fetch()
-            if ask is not None:
-                went_well = await self._fetch_from(self._raft.leader, ask)
-            elif self._raft.leads or (self._raft.votes and self._raft.joined):
-                await self._metadata.news()  # A voter is told who leads.
-                continue
-            else:
-                others = [n for n in self._raft.voters if n != self._raft.me]
-                asked = e.FetchAsked(
+            went_well, whom = False, self._raft.leader
+            if ask is None:
+                if self._raft.leads or (self._raft.votes and self._raft.joined):
+                    await self._metadata.news()  # A voter is told who leads.
+                    continue
+                ask = e.FetchAsked(
                     replica=self._raft.me,
                     epoch=self._raft.epoch,
                     offset=self._raft.log.end,
                     last_epoch=self._raft.log.last_epoch,
                 )
-                went_well = await self._fetch_from(self._chance.choice(others), asked)
-            if not went_well:
+                whom = self._chance.choice([n for n in self._raft.voters if n != self._raft.me])
+            with anyio.CancelScope() as scope:
+                self._asking = scope
+                went_well = await self._fetch_from(whom, ask)
+            if not went_well and not scope.cancel_called:
                 await anyio.sleep(REST_MS / 1000)
 
     async def _fetch_from(self, node_id: int, ask: e.FetchAsked) -> bool:
@@ -230,7 +237,7 @@ class Quorum:
         request = fetch_request.FetchRequest(
             cluster_id=self._metadata.image.cluster_id or None,
             replica_state=fetch_request.ReplicaState(replica_id=ask.replica, replica_epoch=-1),
-            max_wait_ms=FETCH_WAIT_MS,
+            max_wait_ms=self._fetch_wait_ms,
             min_bytes=1,
             max_bytes=FETCH_BYTES,
             session_id=0,
@@ -239,6 +246,8 @@ class Quorum:
         )
         answer = await self._ask(node_id, request)
         if answer is None or answer.error_code != ErrorCode.none or not answer.responses:
+            if answer is not None:
+                log.debug("a controller refuses a fetch", node=node_id, error=ErrorCode(answer.error_code).name)
             return False
         found = answer.responses[0].partitions[0]
         records = found.records or b""
@@ -332,7 +341,7 @@ class Quorum:
             last_epoch=max(0, asked.last_fetched_epoch),
         )
         reply = await self._step(ask)
-        with anyio.move_on_after(min(request.max_wait_ms, FETCH_WAIT_MS) / 1000):
+        with anyio.move_on_after(min(request.max_wait_ms, self._fetch_wait_ms) / 1000):
             while _served(reply) and self._has_nothing(ask, asked.high_watermark):
                 await self._metadata.news()
         data = fetch_response.PartitionData(

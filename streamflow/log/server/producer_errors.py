@@ -13,6 +13,7 @@ from streamflow.log.errors import (
     InvalidProducerIdMappingError,
     NotEnoughReplicasAfterAppendError,
     NotEnoughReplicasError,
+    NotLeaderError,
     PartitionNotAddedError,
     PeerUnreachableError,
     ProducerFencedError,
@@ -37,6 +38,8 @@ def coordinator_code(error: StreamflowError, *, knows_fenced: bool) -> ErrorCode
     """What a transaction's coordinator answers."""
     if isinstance(error, UNWRITTEN):
         return ErrorCode.coordinator_not_available
+    if isinstance(error, NotLeaderError):
+        return ErrorCode.not_coordinator
     code = code_of(error)
     return ErrorCode.invalid_producer_epoch if code is ErrorCode.producer_fenced and not knows_fenced else code
 

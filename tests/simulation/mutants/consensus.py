@@ -93,13 +93,6 @@ MUTANTS = [
         why="a late answer elects a second leader",
     ),
     Mutant(
-        name="serve who follows another leader",
-        file=RAFT,
-        find="        if event.epoch != self.epoch:\n            fenced",
-        replace="        if False:\n            fenced",
-        why="what a replica had in another epoch counts, and may be gone by now",
-    ),
-    Mutant(
         name="believe a high watermark beyond the own log",
         file=RAFT,
         find="min(event.high_watermark, self.log.end)",
