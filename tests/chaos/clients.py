@@ -49,8 +49,8 @@ CLIENT = {
 }
 """Half-open connections are given up in seconds."""
 PRODUCER = {**CLIENT, "acks": "all", "linger.ms": 5, "request.timeout.ms": 5000, "message.timeout.ms": 600_000}
-"""Nothing is given up: librdkafka begins a new epoch whenever a message times out, and sends again under it what else was
-on its way, which no broker knows again. With 20 s, Apache Kafka shows the same repeated records."""
+"""Nothing is given up: librdkafka begins a new epoch whenever a message times out, and sends again under it what else
+was on its way, which no broker knows again. With 20 s, Apache Kafka shows the same repeated records."""
 CONSUMER = {
     **CLIENT,
     "enable.auto.commit": False,

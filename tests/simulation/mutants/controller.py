@@ -108,7 +108,7 @@ MUTANTS = [
     Mutant(
         "a second process takes a living broker's place",
         f"{ROOM}/brokers.py",
-        "    if known is not None and alive:\n",
+        "    if known is not None and alive and not complete:\n",
         "    if False:\n",
         "two processes with one id fence each other for ever",
     ),
