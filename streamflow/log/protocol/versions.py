@@ -109,7 +109,6 @@ _TABLE = (
     Api(key=56, name="alter_partition", lowest=2, highest=3, flexible=0, senders=PEERS),
     Api(key=57, name="update_features", lowest=0, highest=2, flexible=0, of_controller=True),
     Api(key=58, name="envelope", lowest=0, highest=0, flexible=0, bytes_max=ENVELOPE_BYTES_MAX, senders=PEERS),
-    Api(key=59, name="fetch_snapshot", lowest=0, highest=1, flexible=0, senders=PEERS),
     Api(key=60, name="describe_cluster", lowest=0, highest=2, flexible=0, senders=BOTH),
     Api(key=61, name="describe_producers", lowest=0, highest=0, flexible=0, senders=BOTH),
     Api(key=62, name="broker_registration", lowest=0, highest=4, flexible=0, senders=PEERS),
