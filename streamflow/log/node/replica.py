@@ -41,6 +41,26 @@ from streamflow.log.storage.partition import AppendInfo, PartitionLog, SegmentCo
 UNASKED = Admission()
 
 
+class Listeners:
+    """Who is called, in the order they came: the same every time."""
+
+    def __init__(self) -> None:
+        self._all: dict[Callable[[], None], None] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, listener: Callable[[], None]) -> None:
+        self._all[listener] = None
+
+    def discard(self, listener: Callable[[], None]) -> None:
+        self._all.pop(listener, None)
+
+    def call(self) -> None:
+        for listener in tuple(self._all):
+            listener()
+
+
 class Replica:
     """Args:
     admission: what producers may append.
@@ -65,8 +85,8 @@ class Replica:
         """Counts how often this node has come to follow: what was appended before may be gone."""
         self.admission = admission
         self.turn = anyio.Lock(fast_acquire=True)
-        self.listeners: set[Callable[[], None]] = set()
-        self.grown: set[Callable[[], None]] = set()
+        self.listeners = Listeners()
+        self.grown = Listeners()
         """Who is called whenever the log's end has moved: followers, who read what isn't committed."""
         self.propose: Callable[[Replica, ProposeIsr], None] = lambda replica, proposal: None
         """Told when the leader wants another ISR."""
@@ -216,9 +236,7 @@ class Replica:
         self.notify()
 
     def notify(self) -> None:
-        for listener in tuple(self.listeners):
-            listener()
+        self.listeners.call()
 
     def _notify_grown(self) -> None:
-        for listener in tuple(self.grown):
-            listener()
+        self.grown.call()
