@@ -25,8 +25,10 @@ app = typer.Typer(
 )
 topics = typer.Typer(help="Create, list, describe and delete topics.", no_args_is_help=True)
 groups = typer.Typer(help="List, describe and reset groups.", no_args_is_help=True)
+clusters = typer.Typer(help="Run a cluster on this machine; look at one.", no_args_is_help=True)
 app.add_typer(topics, name="topic")
 app.add_typer(groups, name="group")
+app.add_typer(clusters, name="cluster")
 
 LogOption = Annotated[str, typer.Option("--log", envvar="STREAMFLOW_LOG", help="Address of the log.")]
 
@@ -234,6 +236,34 @@ def group_reset(
     from streamflow.cli.group import reset
 
     reset(group, to, topic, log, sure=yes)
+
+
+@clusters.command("local")
+def cluster_local(
+    data: Annotated[Path, typer.Option("--data", help="The directory of the nodes' directories.")],
+    nodes: Annotated[int, typer.Option(help="How many.")] = 3,
+    port: Annotated[int, typer.Option(help="Of the first node; others follow. Nodes meet 100 above.")] = 9092,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, of every node.")
+    ] = None,
+) -> None:
+    """Run a cluster on this machine, for development. Ctrl-C stops all of it; a second one kills it."""
+    from streamflow.cli.local_cluster import Plan, run
+
+    run(Plan(nodes=nodes, data=data.expanduser(), port=port, settings=tuple(settings or ())))
+
+
+@clusters.command("status")
+def cluster_status(
+    bootstrap: Annotated[
+        str, typer.Option(metavar="HOST:PORT,…", help="Where brokers serve clients; the first that answers is asked.")
+    ] = "127.0.0.1:9092",
+) -> None:
+    """Show nodes, quorum, and partitions that lack replicas. Exit code 1: something isn't served."""
+    from streamflow.cli.cluster_status import run
+
+    if not run(bootstrap):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """The sessions on the pages are true: each command is typed as it stands there, and prints what stands below it.
 
 The blocks marked ```console of a page are one session in an empty directory. `…` stands for anything, and `^C` for the
-interrupt, typed when what stands above it was printed.
+interrupt, typed when what stands above it was printed. What ends in ` &` goes on beside what follows, until `kill %1`.
+The ports on the pages are others when they are tested: those may be taken.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 import typer.main
@@ -29,6 +32,8 @@ PAGES = [
 ]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INTERRUPT = "^C\n"
+PORT = re.compile(r"\b9[01]9[234]\b")
+"""`cluster local`, as it comes."""
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -64,41 +69,92 @@ def trimmed(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
-def typed(command: str, before: str | None, directory: Path) -> str:
-    """What the command prints. With `before`, it is interrupted when it has printed that many lines."""
-    with subprocess.Popen(
-        ["bash", "-c", command if before is None else f"exec {command}"],
-        cwd=directory,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
+def moved(text: str) -> str:
+    """With ports that nobody has."""
+    named = {int(port) for port in PORT.findall(text)}
+    random, by = Random(os.getpid()), 0
+    while named and not (by and all(is_free(port + by) for port in named)):
+        by = random.randrange(10_000, 40_000)
+    return PORT.sub(lambda port: str(int(port[0]) + by), text)
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+class Terminal:
+    """Where commands are typed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._job: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._job is not None:
+            self._job.terminate()
+            self._job.communicate()
+
+    def type(self, command: str, said: str) -> str:
+        """What the command prints, which the page says is `said`."""
+        if command.startswith("cd "):
+            self._directory /= command.removeprefix("cd ")
+            return said
+        if command == "kill %1":
+            assert self._job is not None, "nothing goes on"
+            job, self._job = self._job, None
+            job.terminate()
+            return self._rest(job)
+        before, interrupt, _ = said.partition(INTERRUPT)
+        if command.endswith(" &"):
+            self._job = self._begin(f"exec {command.removesuffix(' &')}")
+            return self._read(self._job, said)
+        process = self._begin(f"exec {command}" if interrupt else command)
         printed = ""
-        if before is not None:
-            for _ in before.splitlines():
-                printed += process.stdout.readline()
+        if interrupt:
+            printed = self._read(process, before) + INTERRUPT
             process.send_signal(signal.SIGINT)
-            printed += INTERRUPT
-        return trimmed(printed + process.stdout.read())
+        return printed + self._rest(process)
+
+    def _begin(self, command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=self._directory,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @staticmethod
+    def _read(process: subprocess.Popen[str], said: str) -> str:
+        """As many lines as are said."""
+        assert process.stdout is not None
+        return trimmed("".join(process.stdout.readline() for _ in said.splitlines()))
+
+    @staticmethod
+    def _rest(process: subprocess.Popen[str]) -> str:
+        printed, _ = process.communicate()
+        return trimmed(printed)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_a_page_prints_what_the_page_says(page: Path, tmp_path: Path) -> None:
-    directory = tmp_path
-    for step in session(page.read_text()):
-        if step.command.startswith("cd "):
-            directory /= step.command.removeprefix("cd ")
-            continue
-        before, interrupt, _ = step.output.partition(INTERRUPT)
-        printed = typed(step.command, before if interrupt else None, directory)
-        as_said = pattern(step.output).fullmatch(printed) is not None
-        assert as_said, (
-            f"{page.name}:{step.line}: $ {step.command}\n--- the page says\n{step.output}--- it printed\n{printed}"
-        )
+    with Terminal(tmp_path) as terminal:
+        for step in session(moved(page.read_text())):
+            printed = terminal.type(step.command, step.output)
+            as_said = pattern(step.output).fullmatch(printed) is not None
+            assert as_said, (
+                f"{page.name}:{step.line}: $ {step.command}\n--- the page says\n{step.output}--- it printed\n{printed}"
+            )
 
 
 def commands(group: TyperGroup, path: str = "streamflow") -> Iterator[tuple[str, list[str]]]:
