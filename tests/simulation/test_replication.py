@@ -19,6 +19,7 @@ def test_a_seed_gives_the_same_run_again() -> None:
     assert (first.committed, first.controller.now) == (second.committed, second.controller.now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_mistake_is_caught(mutant) -> None:
     machines = planted(mutant.file, mutant.find, mutant.replace)
