@@ -1,4 +1,4 @@
-"""A data directory: one process at a time, a format this version knows, one node's, and whether the last stop was clean.
+"""A data directory: one process at a time, one node, a format this version knows, and whether the last stop was clean.
 
     streamflow.json     the format's version, and which node of a cluster the directory is; written once
     lock                held (flock) while a process has the directory open; it names the process
