@@ -165,7 +165,7 @@ def judge(cluster: Any, metadata: Any, configs: Any, quorum: Any) -> Status:
         described = _described(name, p)
         if len(p.isr_nodes) < len(p.replica_nodes):
             lagging.append(described)
-        if len(p.isr_nodes) < min(needed.get(name, 1), len(p.replica_nodes)):
+        if len(p.isr_nodes) < needed.get(name, 1):
             few.append(described)
         if p.leader_id == NOBODY:
             offline.append(described)

@@ -21,6 +21,15 @@ def test_a_node_alone_keeps_its_promises(seed: int) -> None:
     assert run(Scenario.draw(seed)).violations == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_three_nodes_keep_their_promises(seed: int) -> None:
+    assert run(Scenario.draw(seed, 3)).violations == []
+
+
+def test_five_nodes_keep_their_promises() -> None:
+    assert run(Scenario.draw(1, 5, seconds=6.0)).violations == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_node_alone_keeps_its_promises_in_many_runs() -> None:
@@ -28,19 +37,21 @@ def test_a_node_alone_keeps_its_promises_in_many_runs() -> None:
     assert failed == {}
 
 
-def test_a_quiet_run_loses_no_operation() -> None:
-    outcome = run(Scenario.draw(1, seconds=4.0))
-    quiet = run(Scenario(1, 1, 4.0, (), outcome.scenario.clients))
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_quiet_run_loses_no_operation(nodes: int) -> None:
+    outcome = run(Scenario.draw(1, nodes, seconds=4.0))
+    quiet = run(Scenario(1, nodes, 4.0, (), outcome.scenario.clients))
     assert quiet.violations == []
-    assert not [kind for kind, how in quiet.counts if how == "info"]
+    assert not [kind for kind, how in quiet.counts if how == "info" and kind != "copy"]
     assert quiet.counts["send", "ok"] > 20
     assert quiet.counts["transaction", "ok"] > 5
 
 
-def test_a_seed_is_the_same_run_whatever_the_hash_seed() -> None:
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_seed_is_the_same_run_whatever_the_hash_seed_and_however_often(nodes: int) -> None:
     program = (
         "from tests.simulation.cluster.run import Scenario, run\n"
-        "print(*(run(Scenario.draw(seed, seconds=6.0)).digest for seed in (3, 4)))"
+        f"print(*(run(Scenario.draw(seed, {nodes}, seconds=6.0)).digest for seed in (11, 3059) for _ in range(4)))"
     )
     digests = {
         subprocess.run(
@@ -55,6 +66,8 @@ def test_a_seed_is_the_same_run_whatever_the_hash_seed() -> None:
         for hash_seed in ("1", "2")
     }
     assert len(digests) == 1
+    (said,) = digests
+    assert len(set(said.split())) == 2
 
 
 def test_another_seed_is_another_run() -> None:

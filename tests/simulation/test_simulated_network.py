@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streamflow.log.errors import PeerUnreachableError
+from streamflow.log.errors import PeerGoneError, PeerUnreachableError
 from streamflow.log.protocol.frames import RequestHeader
 from streamflow.log.protocol.messages import metadata_request, metadata_response
 from tests.simulation.cluster.loop import Host, SimulatedLoop, run
@@ -100,5 +100,18 @@ def test_requests_between_nodes_overtake_each_other() -> None:
 
         await asyncio.gather(*[one(n) for n in range(20)])
         assert sorted(arrived) == list(range(20)) != arrived
+
+    on_a_network(test)
+
+
+def test_a_node_learns_that_another_is_gone_but_not_that_its_machine_is_off() -> None:
+    async def test(network: Network, came: list[int]) -> None:
+        network.doors[1].host.dead = True
+        with pytest.raises(PeerGoneError):
+            await SimPeers(network, "node-2").ask(1, Request(), timeout_ms=500)
+        network.doors[1].dark = True
+        with pytest.raises(PeerUnreachableError) as told:
+            await SimPeers(network, "node-2").ask(1, Request(), timeout_ms=500)
+        assert not isinstance(told.value, PeerGoneError)
 
     on_a_network(test)

@@ -16,6 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from streamflow.log.protocol.errors import ErrorCode
+from streamflow.log.server import cluster_figures
 from streamflow.log.server.figures import BOUNDS_SECONDS, Figures, Histogram
 
 if TYPE_CHECKING:
@@ -91,24 +92,13 @@ def _lags(listener: Listener) -> Iterator[Sample]:
 
 
 def _open_transactions(listener: Listener) -> int:
-    replicas = listener.broker.node.topics.replicas.values()
+    replicas = cluster_figures.led(listener.broker.node)
     return len({producer for replica in replicas for producer, _ in replica.log.open_transactions()})
 
 
-def _under_min_isr(listener: Listener) -> int:
-    node = listener.broker.node
-    return sum(
-        len(partition.isr) < replica.admission.in_sync_min
-        for where, replica in node.topics.replicas.items()
-        if (topic := node.topics.metadata.image.topics.get(where.topic)) is not None
-        for partition in (topic.partitions[where.partition],)
-    )
-
-
-def _offline(listener: Listener) -> int:
-    node = listener.broker.node
-    known = sum(len(topic.partitions) for topic in node.topics.metadata.image.topics.values())
-    return known - len(node.topics.replicas)
+def _follower_lags(listener: Listener) -> Iterator[Sample]:
+    for follower, lag in cluster_figures.follower_lags(listener.broker.node).items():
+        yield "", (str(follower),), lag
 
 
 ROWS: tuple[Row, ...] = (
@@ -192,26 +182,75 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="streamflow_open_transactions",
         kind="gauge",
-        help="Producers with a transaction that some partition has no end of yet",
+        help="Producers with a transaction that some partition led here has no end of yet",
         read=_one(_open_transactions),
     ),
     Row(
         name="streamflow_partitions",
         kind="gauge",
-        help="Partitions served here",
+        help="Partitions with a replica here",
         read=_one(lambda listener: len(listener.broker.node.topics.replicas)),
+    ),
+    Row(
+        name="streamflow_led_partitions",
+        kind="gauge",
+        help="Partitions led here",
+        read=_one(lambda listener: sum(1 for _ in cluster_figures.led(listener.broker.node))),
+    ),
+    Row(
+        name="streamflow_under_replicated_partitions",
+        kind="gauge",
+        help="Partitions led here with replicas that aren't in sync",
+        read=_one(lambda listener: cluster_figures.under_replicated(listener.broker.node)),
     ),
     Row(
         name="streamflow_under_min_isr_partitions",
         kind="gauge",
-        help="Partitions with fewer replicas in sync than min.insync.replicas: acks=all is refused",
-        read=_one(_under_min_isr),
+        help="Partitions led here with fewer replicas in sync than min.insync.replicas: acks=all is refused",
+        read=_one(lambda listener: cluster_figures.under_min_isr(listener.broker.node)),
     ),
     Row(
         name="streamflow_offline_partitions",
         kind="gauge",
-        help="Partitions that exist and couldn't be opened",
-        read=_one(_offline),
+        help="Partitions that nobody leads, told by the active controller; partitions to lead that couldn't be opened",
+        read=_one(lambda listener: cluster_figures.offline(listener.broker.node)),
+    ),
+    Row(
+        name="streamflow_follower_lag",
+        kind="gauge",
+        labels=("follower",),
+        help="Records a broker lacks of a partition led here, where it lacks most",
+        read=_follower_lags,
+    ),
+    Row(
+        name="streamflow_fenced_brokers",
+        kind="gauge",
+        help="Brokers that registered and aren't admitted now, told by the active controller",
+        read=_one(lambda listener: cluster_figures.fenced(listener.broker.node)),
+    ),
+    Row(
+        name="streamflow_active_controller",
+        kind="gauge",
+        help="1 on the controller that decides: one of a cluster's nodes",
+        read=_one(lambda listener: float(listener.broker.node.topics.metadata.active)),
+    ),
+    Row(
+        name="streamflow_quorum_leader",
+        kind="gauge",
+        help="The node that leads the metadata quorum as far as this one knows; -1 for nobody",
+        read=_one(lambda listener: listener.broker.node.topics.metadata.leader_id),
+    ),
+    Row(
+        name="streamflow_quorum_epoch",
+        kind="gauge",
+        help="Of the metadata quorum: grows with each election",
+        read=_one(lambda listener: listener.broker.node.topics.metadata.leader_epoch),
+    ),
+    Row(
+        name="streamflow_metadata_applied_offset",
+        kind="gauge",
+        help="How far this node has the metadata: behind the others' while it is cut off",
+        read=_one(lambda listener: listener.broker.node.topics.metadata.applied),
     ),
     Row(
         name="streamflow_flush_seconds",

@@ -9,6 +9,8 @@ import traceback
 from dataclasses import dataclass, field
 from random import Random
 
+import anyio
+
 from streamflow.log.errors import LogError
 from streamflow.log.node.node import Node
 from tests.simulation.cluster import shells
@@ -32,6 +34,8 @@ class Machine:
     skew_ms: int = 0
     host: Host | None = None
     node: Node | None = None
+    running: anyio.CancelScope | None = None
+    """The node's background."""
     clean: bool = True
     power_was_lost: bool = False
     lives: int = 0
@@ -62,6 +66,7 @@ class Cluster:
         self.machines = {n: Machine(n, NodeDisk(Random(self.chance.random()))) for n in range(1, self.size + 1)}
         for machine in self.machines.values():
             machine.disk.on_power_lost = lambda machine=machine: self.die(machine, power=True)  # type: ignore[misc]
+        self.salt = self.chance.random()
 
     def leader(self) -> str:
         """Of the quorum, as the nodes know it; the first node when nobody is."""
@@ -86,18 +91,15 @@ class Cluster:
         self.loop.begin(machine.host, self._live(machine, machine.host))
 
     async def _live(self, machine: Machine, host: Host) -> None:
-        world = shells.world(
-            machine.disk, lambda: self.now_ms(machine), Random(f"{machine.disk.operations} {host.name}")
-        )
+        peers = SimPeers(self.network, machine.name)
+        chance = Random(f"{self.salt} {machine.disk.operations} {host.name}")
+        world = shells.world(machine.disk, lambda: self.now_ms(machine), chance, peers)
         clean, machine.clean = machine.clean, False
         try:
-            node = await shells.open_node(
-                world, machine.id, self.size, SimPeers(self.network, machine.name), clean=clean
-            )
-            machine.node = node
-            clients, peers = shells.doors(node, machine.id, self.size)
-            self.network.doors[machine.id] = Door(host, clients, peers)
-            await shells.run(node)
+            node = await shells.open_node(world, machine.id, self.size, clean=clean)
+            machine.node, machine.running = node, anyio.CancelScope()
+            self.network.doors[machine.id] = Door(host, *shells.doors(node, machine.id, peers))
+            await shells.run(node, machine.running)
         except PowerLost:
             pass
         except LogError as error:
@@ -122,15 +124,17 @@ class Cluster:
         machine.node = None
         if not power:
             self.network.reset(machine.id)
+        elif machine.id in self.network.doors:
+            self.network.doors[machine.id].dark = True
 
     async def stop(self, machine: Machine) -> None:
         """As an operator would."""
-        node, host = machine.node, machine.host
-        if node is None or host is None or host.dead or host.paused:
+        node, host, running = machine.node, machine.host, machine.running
+        if node is None or running is None or host is None or host.dead or host.paused:
             return
         self.trace.add(f"stop {host.name}")
         try:
-            machine.clean = await self.loop.begin(host, shells.stop(node))
+            machine.clean = await self.loop.begin(host, shells.stop(node, running))
         except (PowerLost, LogError):
             machine.clean = False
         self.die(machine, power=False)

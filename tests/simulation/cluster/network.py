@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from streamflow.log.errors import MalformedError, PeerUnreachableError
+from streamflow.log.errors import MalformedError, PeerGoneError, PeerUnreachableError
 from streamflow.log.protocol.frames import RequestHeader, parse_header
 from streamflow.log.server.broker import CloseConnectionError, Later
 from streamflow.log.server.dispatch import encode
@@ -52,11 +52,12 @@ class Conditions:
 
 @dataclass(slots=True)
 class Door:
-    """Where a node is reached, in one life."""
+    """Where a node is reached, in one life. `dark`: the machine is off, so that nobody says that the node is gone."""
 
     host: Host
     clients: Serve
     peers: Serve
+    dark: bool = False
 
 
 @dataclass(slots=True)
@@ -107,6 +108,8 @@ class Connection:
     def __init__(self, network: Network, name: str, node_id: int, *, ordered: bool) -> None:
         self.node_id = node_id
         self.open = True
+        self.refused = False
+        """Nobody listens there."""
         self._network = network
         self._name, self._to = name, f"node-{node_id}"
         self._ordered = ordered
@@ -155,9 +158,14 @@ class Connection:
         if at == float("inf"):
             return
         if door is None or door.host.dead:
-            network.loop.after(delay, sender, self.reset)
+            if self._ordered or door is None or not door.dark:
+                network.loop.after(delay, sender, self._refuse)
             return
         network.loop.after(at - network.loop.time(), door.host, self._arrived, frame)
+
+    def _refuse(self) -> None:
+        self.refused = True
+        self.reset()
 
     def reset(self) -> None:
         """The other side has gone."""
@@ -256,4 +264,4 @@ class SimPeers:
         try:
             return await connection.ask(request, timeout_ms / 1000)
         except (NoAnswer, NotSent) as error:
-            raise PeerUnreachableError(str(error)) from error
+            raise (PeerGoneError if connection.refused else PeerUnreachableError)(str(error)) from error

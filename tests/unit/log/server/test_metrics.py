@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.coordinators.records import OffsetValue
+from streamflow.log.records import build_batch
+from streamflow.log.replication.events import Assignment
 from streamflow.log.server import metrics as metrics_module
 from streamflow.log.server.listener import Listener
 from streamflow.log.server.metrics import LEFT_OUT, ROWS, exposition, table
@@ -101,6 +103,24 @@ async def test_open_transactions_are_counted_once_each(door: Any) -> None:
     assert told(listener)["streamflow_open_transactions",] == 1
     await producer.end(commit=False)
     assert told(listener)["streamflow_open_transactions",] == 0
+
+
+async def test_the_quorum_is_told_by_each_node_as_it_knows_it(door: Any) -> None:
+    found = told(Listener(door.broker))
+    metadata = door.node.topics.metadata
+    assert (found["streamflow_active_controller",], found["streamflow_quorum_leader",]) == (1, 1)
+    assert found["streamflow_quorum_epoch",] == metadata.leader_epoch > 0
+    assert found["streamflow_metadata_applied_offset",] == metadata.applied > 0
+    assert found["streamflow_fenced_brokers",] == 0
+    assert found["streamflow_led_partitions",] == found["streamflow_under_replicated_partitions",] == 0
+
+
+async def test_a_follower_is_told_with_how_far_it_is_behind(door: Any) -> None:
+    await door.topic("a")
+    replica = door.replica("a")
+    replica.lead(Assignment(me=1, replicas=(1, 2), isr=(1, 2)), replica.leader_epoch + 1, door.now)
+    replica.append(build_batch([None], [b"v"], [1000]), door.now)
+    assert told(Listener(door.broker))["streamflow_follower_lag", "2"] == 1
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
