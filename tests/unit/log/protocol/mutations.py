@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from crc32c import crc32c
 
 from streamflow.log.protocol.messages import codec_of
 from streamflow.log.protocol.schema import Field
-from streamflow.log.protocol.versions import CLIENT_APIS, Api
+from streamflow.log.protocol.versions import APIS, CLIENT_APIS, Api
 from streamflow.log.records import Producer, build_batch
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,16 +27,34 @@ GROUPS = ("group", "other", "", "tx")
 MEMBERS = ("", "member", "member-1")
 SMALL = (0, 0, 0, 1, 2, -1, 3, 100, 1000)
 CRC_AT, CHECKED_AT = 17, 21
-SERVED = tuple((api, version) for api in CLIENT_APIS.values() for version in range(api.lowest, api.highest + 1))
+
+
+def served(apis: Iterable[Api]) -> tuple[tuple[Api, int], ...]:
+    """Every version of each."""
+    return tuple((api, version) for api in apis for version in range(api.lowest, api.highest + 1))
+
+
+TO_CLIENTS = served(CLIENT_APIS.values())
+SERVED = served(APIS.values())
 
 
 class Requests:
     """Args:
     topic_ids: of topics that are there.
+    apis: what is asked, and in which versions.
+    cluster_id: of the cluster that is asked.
     """
 
-    def __init__(self, random: Random, topic_ids: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        random: Random,
+        topic_ids: tuple[bytes, ...] = (),
+        apis: tuple[tuple[Api, int], ...] = TO_CLIENTS,
+        cluster_id: str = "",
+    ) -> None:
         self._random = random
+        self._apis = apis
+        self._cluster_ids = ("", "other", cluster_id)
         self._topic_ids = (NO_ID, *topic_ids)
         self._before = b"\0" * 16
         self._batches = [_batch(random) for _ in range(20)]
@@ -53,7 +71,7 @@ class Requests:
     def mutated(self) -> bytes:
         """Of any API and version; one in ten is as it should be."""
         random = self._random
-        frame = bytearray(self.valid(*random.choice(SERVED)))
+        frame = bytearray(self.valid(*random.choice(self._apis)))
         if random.random() < 0.9:
             for _ in range(random.choice((1, 1, 1, 2, 5))):
                 random.choice(MUTATIONS)(random, frame, self._before)
@@ -66,9 +84,13 @@ class Requests:
         if random.random() < 0.05:
             return any_value(random, field)
         if kind == "string":
+            if name == "cluster_id":
+                return random.choice(self._cluster_ids)
             if "group" in name or "transactional" in name or name == "key":
                 return random.choice(GROUPS)
             return random.choice(MEMBERS if "member" in name else TOPICS)
+        if name == "request_data":
+            return self.valid(*random.choice(TO_CLIENTS))
         if kind == "uuid":
             return random.choice(self._topic_ids)
         if kind == "records":

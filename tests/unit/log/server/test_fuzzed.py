@@ -27,12 +27,13 @@ from streamflow.log.protocol.messages import (
     metadata_request,
     produce_request,
 )
+from streamflow.log.protocol.versions import CLIENT_APIS, PEER_APIS
 from streamflow.log.records import build_batch
 from streamflow.log.server.broker import CloseConnectionError, Later
 from streamflow.log.server.dispatch import dispatch, encode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "protocol"))
-from mutations import Requests
+from mutations import Requests, served
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +48,13 @@ GOOD = "good-7f3a"
 
 
 class Fuzz:
-    def __init__(self, door: Any, seed: str) -> None:
+    """Args:
+    from_peers: whether it is nodes that ask, as the node alone that is asked has none.
+    """
+
+    def __init__(self, door: Any, seed: str, *, from_peers: bool) -> None:
         self.door = door
+        self.from_peers = from_peers
         self.random = Random(seed)
         self.seen: Counter[str] = Counter()
         self._waiting: list[asyncio.Task[None]] = []
@@ -57,7 +63,8 @@ class Fuzz:
     async def run(self, count: int) -> None:
         ids = [await self.door.topic("events", 3), await self.door.topic("compacted", cleanup_policy="compact")]
         await self.door.topic(GOOD)
-        requests = Requests(self.random, tuple(ids))
+        apis = PEER_APIS if self.from_peers else CLIENT_APIS
+        requests = Requests(self.random, tuple(ids), served(apis.values()), self.door.broker.cluster_id)
         background = asyncio.ensure_future(self.door.node.group_coordinator.run())
         for number in range(count):
             frame = requests.mutated()
@@ -69,7 +76,8 @@ class Fuzz:
             took = time.process_time() - began
             assert took < SLOWEST_SECONDS, f"{took:.1f} s; by {frame.hex()}"
             if number % CHECK_EVERY == CHECK_EVERY - 1:
-                await self._ask_good()
+                # Who is believed to be a node may take this one's place: clients are answered then, no more.
+                await (self._ask_anything() if self.from_peers else self._ask_good())
         for task in [*self._waiting, background]:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -78,7 +86,7 @@ class Fuzz:
 
     async def _one(self, frame: bytes) -> None:
         try:
-            frames = Frames()
+            frames = Frames(from_peers=self.from_peers)
             frames.trusted = True
             frames.feed(struct.pack(">i", len(frame)) + frame)
             whole = frames.take()
@@ -86,7 +94,7 @@ class Fuzz:
                 self.seen["too short"] += 1  # A frame of less than a head's length: more would be waited for.
                 return
             header = parse_header(whole)
-            answer = await dispatch(self.door.broker, header, whole, "10.0.0.1")
+            answer = await dispatch(self.door.broker, header, whole, "10.0.0.1", from_peer=self.from_peers)
             if isinstance(answer, Later):
                 await self._wait(header, answer)
             elif answer is not None:
@@ -111,6 +119,10 @@ class Fuzz:
             with suppress(asyncio.CancelledError):
                 await oldest
 
+    async def _ask_anything(self) -> None:
+        found = await self.door.ask(metadata_request.MetadataRequest(topics=None), 9)
+        assert GOOD in {topic.name for topic in found.topics}
+
     async def _ask_good(self) -> None:
         """A good client writes and reads, and finds what it wrote."""
         value = f"{self._good}"
@@ -134,12 +146,12 @@ class Fuzz:
         assert (await self.door.ask(ends, 5)).topics[0].partitions[0].offset == self._good
 
 
-async def fuzz(door_with: Any, count: int) -> Counter[str]:
+async def fuzz(door_with: Any, count: int, *, from_peers: bool = False) -> Counter[str]:
     seed = os.environ.get("FUZZ_SEED", "1")
     seen: Counter[str] = Counter()
     for number in range(0, count, BROKER_REQUESTS):
         door = await door_with(**{"auto.create.topics.enable": "false"}).start()
-        fuzz = Fuzz(door, f"{seed}/{number}")
+        fuzz = Fuzz(door, f"{seed}/{number}", from_peers=from_peers)
         await fuzz.run(min(BROKER_REQUESTS, count - number))
         seen += fuzz.seen
     return seen
@@ -147,6 +159,12 @@ async def fuzz(door_with: Any, count: int) -> Counter[str]:
 
 async def test_requests_that_are_nearly_right_are_answered_or_refused(door_with: Any) -> None:
     seen = await fuzz(door_with, 4_000)
+    assert min(seen["answered"], seen["MalformedError"]) > 500, "both are seen"
+
+
+async def test_nodes_that_are_nearly_right_are_answered_or_refused(door_with: Any) -> None:
+    """By a node alone, which has no door for them."""
+    seen = await fuzz(door_with, 4_000, from_peers=True)
     assert min(seen["answered"], seen["MalformedError"]) > 500, "both are seen"
 
 
