@@ -43,7 +43,7 @@ run: .venv/run
 	@$(BIN)/python -m apps.flights
 
 test: .venv/dev
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
 test-slow: .venv/dev
 	$(BIN)/python -m pytest -q -m "slow and not clients and not chaos"
