@@ -22,6 +22,7 @@ import pytest
 confluent_kafka = pytest.importorskip("confluent_kafka")
 
 READY_SECONDS = 20
+FLUSH_SECONDS = 60
 TRANSACTIONS = 60
 GROUP = "app"
 KILLS = 8
@@ -99,12 +100,18 @@ def create_topics(address: str) -> None:
 
 
 def transact(producer: Any, member: Any, n: int, *, commit: bool) -> None:
-    """One value to both partitions, and the group's offset."""
+    """One value to both partitions, and the group's offset.
+
+    Before it aborts, the client waits for the answers to what it sent: librdkafka 2.16 purges what it would send again,
+    and gives the sequence numbers of that to the next transaction's records, which brokers then take for repeated.
+    """
     producer.begin_transaction()
     for partition in (0, 1):
         producer.produce("out", value=str(n if commit else -n - 1), partition=partition)
     offset = confluent_kafka.TopicPartition("in", 0, n + 1 if commit else 10**6)
     again(producer.send_offsets_to_transaction, [offset], member.consumer_group_metadata())
+    if not commit:
+        assert producer.flush(FLUSH_SECONDS) == 0
     again(producer.commit_transaction if commit else producer.abort_transaction)
 
 
