@@ -46,7 +46,7 @@ test: .venv/dev
 	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
 test-slow: .venv/dev
-	$(BIN)/python -m pytest -q -m "slow and not clients and not chaos"
+	$(BIN)/python -m pytest -q -n 2 -m "slow and not clients and not chaos"
 
 test-clients: .venv/dev
 	$(BIN)/python -m pytest -q -m clients
