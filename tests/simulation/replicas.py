@@ -208,7 +208,7 @@ class Node:
                 return
             if answers and answers[0] is not None:
                 committed, epoch = answers[0]
-                self.lead(e.IsrCommitted(isr=committed, partition_epoch=epoch, proposed_in=sent.partition_epoch))
+                self.lead(e.IsrCommitted(isr=committed, partition_epoch=epoch))
             else:
                 self.lead(e.IsrNotCommitted(partition_epoch=sent.partition_epoch))
 

@@ -3,6 +3,9 @@ PURE.
 
 A leader is believed only about the partition as it is: its own epoch, the partition's epoch, and, of each member, the
 epoch of the broker it has heard. A member that was fenced or has restarted since isn't what the leader thinks it is.
+
+Whatever is committed begins a new partition epoch, be it the ISR there was: a leader that doesn't know what came of a
+proposal asks for it as it is, and by the answer no older proposal, late on its way, can be committed any more.
 """
 
 from __future__ import annotations
@@ -38,10 +41,8 @@ class NewIsr:
     members: Sequence[tuple[int, int]]
 
 
-def alter_isr(
-    image: MetadataImage, broker_id: int, wanted: NewIsr, static: Mapping[str, str]
-) -> r.PartitionChange | None:
-    """The record that changes the ISR, and ends a reassignment if its time has come; None when it is so already.
+def alter_isr(image: MetadataImage, broker_id: int, wanted: NewIsr, static: Mapping[str, str]) -> r.PartitionChange:
+    """The record that changes the ISR, or confirms it, and ends a reassignment if its time has come.
 
     Raises: UnknownTopicIdError, UnknownTopicError, NotControllerError for epochs not heard of, FencedLeaderEpochError,
         InvalidUpdateVersionError, InvalidRequestError, IneligibleReplicaError.
@@ -64,7 +65,8 @@ def alter_isr(
             )
             raise IneligibleReplicaError(f"broker {member} can't be in sync on {where} with epoch {epoch}: it {state}")
     after = settle(before, replace(before, isr=isr), terms_of(image, topic, static))
-    return change_of(wanted.topic_id, wanted.partition, before, after)
+    change = change_of(wanted.topic_id, wanted.partition, before, after)
+    return change or r.PartitionChange(topic_id=wanted.topic_id, partition=wanted.partition)
 
 
 def _check_epochs(before: PartitionImage, broker_id: int, wanted: NewIsr, where: str) -> None:

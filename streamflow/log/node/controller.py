@@ -223,9 +223,9 @@ class Controller:
                 except StreamflowError as error:
                     codes[where] = code_of(error)
                     continue
-                moved = change is not None and change.leader not in (None, request.broker_id)
+                moved = change.leader not in (None, request.broker_id)
                 codes[where] = ErrorCode.new_leader_elected if moved else ErrorCode.none
-                records += [] if change is None else [change]
+                records.append(change)
             return records
 
         try:

@@ -183,11 +183,7 @@ class Replication:
         if answer is None or answer.error_code != ErrorCode.none:
             return False
         if self._is_of(replica, proposal) and answer.leader_epoch == proposal.leader_epoch:
-            event = IsrCommitted(
-                isr=tuple(answer.isr),
-                partition_epoch=answer.partition_epoch,
-                proposed_in=proposal.partition_epoch,
-            )
+            event = IsrCommitted(isr=tuple(answer.isr), partition_epoch=answer.partition_epoch)
             replica.step(event, self._cluster.now_ms())
         return True
 

@@ -81,15 +81,10 @@ class Reassigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsrCommitted:
-    """The controller answers that this ISR is committed.
-
-    Args:
-        proposed_in: the partition epoch of the proposal it answers.
-    """
+    """The controller answers that this ISR is committed."""
 
     isr: tuple[int, ...]
     partition_epoch: int
-    proposed_in: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ The controller elects from what it has committed, and may have committed a propo
 the leader waits for the `maximal` set: everybody who may be elected. A proposal carries the partition epoch it was made
 in, and can be committed in no other: once a higher one is known, all that were made before are settled.
 
-Rule for whoever edits this: a member leaves `maximal` only when the partition epoch grows, or the controller says in
-the current one that things are as they were. A refusal alone doesn't do: another copy of the proposal may be under way.
+Rule for whoever edits this: a member leaves `maximal` only when the partition epoch grows. Neither a refusal nor
+hearing again what was known does: another copy of the proposal may be under way.
 """
 
 from __future__ import annotations
@@ -47,10 +47,9 @@ class Isr:
         if partition_epoch == self.partition_epoch:
             self.in_flight = False
 
-    def learn(self, committed: Collection[int], partition_epoch: int, *, proposed_in: int = -1) -> None:
-        """What is committed; in answer to a proposal made in an epoch, if it is. What comes late changes nothing."""
-        settles = partition_epoch == self.partition_epoch == proposed_in
-        if partition_epoch > self.partition_epoch or settles:
+    def learn(self, committed: Collection[int], partition_epoch: int) -> None:
+        """What is committed. What comes late changes nothing."""
+        if partition_epoch > self.partition_epoch:
             self.committed = tuple(sorted(committed))
             self.partition_epoch = partition_epoch
             self.in_flight = False

@@ -170,7 +170,7 @@ class Leader:
             case Reassigned():
                 self._reassigned(event.assignment, now_ms)
             case IsrCommitted():
-                self.isr.learn(event.isr, event.partition_epoch, proposed_in=event.proposed_in)
+                self.isr.learn(event.isr, event.partition_epoch)
             case IsrNotCommitted():
                 self.isr.not_committed(event.partition_epoch)
             case TimePassed():

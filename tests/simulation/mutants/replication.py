@@ -39,11 +39,11 @@ MUTANTS = [
         why="a copy of it may still be committed",
     ),
     Mutant(
-        name="settle doubts by the answer to an older proposal",
+        name="settle doubts in the partition epoch they were proposed in",
         file=ISR,
-        find="        settles = partition_epoch == self.partition_epoch == proposed_in\n",
-        replace="        settles = partition_epoch == self.partition_epoch and proposed_in >= 0\n",
-        why="a newer proposal may be committed by then",
+        find="        if partition_epoch > self.partition_epoch:\n",
+        replace="        if partition_epoch >= self.partition_epoch:\n",
+        why="the proposal may be committed yet",
     ),
     Mutant(
         name="acknowledge before the in-sync replicas have it",

@@ -92,8 +92,7 @@ class ImageOfCluster:
             partition_epoch=wrong.get("partition_epoch", p.partition_epoch),
             members=[(n, self.image.brokers[n].broker_epoch if n in self.image.brokers else -1) for n in isr],
         )
-        change = alter_isr(self.image, wrong.get("broker_id", p.leader), wanted, self.static)
-        self.apply([] if change is None else [change])
+        self.apply([alter_isr(self.image, wrong.get("broker_id", p.leader), wanted, self.static)])
 
     def partition(self, where: TopicPartition = A0) -> PartitionImage:
         return self.image.topics[where.topic].partitions[where.partition]

@@ -24,10 +24,12 @@ def test_the_leader_says_who_is_in_sync(c: ImageOfCluster) -> None:
     assert after.partition_epoch == before.partition_epoch + 1
 
 
-def test_what_is_so_already_takes_no_record(c: ImageOfCluster) -> None:
-    before = c.offset
+def test_what_is_so_already_begins_a_new_partition_epoch_so_that_no_older_proposal_is_taken(c: ImageOfCluster) -> None:
+    before = c.partition()
     c.alter([1, 2])
-    assert c.offset == before
+    assert (c.partition().isr, c.partition().leader_epoch) == (before.isr, before.leader_epoch)
+    with pytest.raises(e.InvalidUpdateVersionError):
+        c.alter([1, 2, 3], partition_epoch=before.partition_epoch)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class Cluster:
     async def alter(self, request: Any, *, timeout_ms: int) -> Any:
         wanted = request.topics[0].partitions[0]
         isr = tuple(member.broker_id for member in wanted.new_isr_with_epochs)
-        if wanted.partition_epoch == self.partition.partition_epoch and isr != self.partition.isr:
+        if wanted.partition_epoch == self.partition.partition_epoch:
             self.image.apply(r.PartitionChange(topic_id=TOPIC_ID, partition=0, isr=isr))
         known = alter_partition_response.PartitionData(
             leader_id=self.partition.leader,

@@ -29,16 +29,9 @@ def test_what_comes_late_changes_nothing() -> None:
     isr.learn((1,), 4)
     isr.learn((1,), 5)
     isr.propose((1, 2, 3))
-    isr.learn((1, 2), 5, proposed_in=4)
+    isr.learn((1, 2), 5)
     isr.not_committed(4)
     assert (isr.committed, isr.maximal, isr.in_flight) == ((1, 2), (1, 2, 3), True)
-
-
-def test_an_answer_that_all_is_as_it_was_settles_its_own_proposal() -> None:
-    isr = Isr((1, 2), 5)
-    isr.propose((1, 2))
-    isr.learn((1, 2), 5, proposed_in=5)
-    assert not isr.in_flight and not isr.doubted
 
 
 @given(st.lists(st.tuples(st.sampled_from("pnl"), MEMBERS, st.booleans())))

@@ -146,7 +146,7 @@ def test_a_proposal_without_an_answer_leaves_doubts_until_the_isr_is_settled() -
     assert machine.isr.maximal == (1, 2, 3)
     settling = ProposeIsr(members=((1, -1), (2, 7)), leader_epoch=4, partition_epoch=0)
     assert machine.step(TimePassed(), 1) == (settling,)
-    machine.step(IsrCommitted(isr=(1, 2), partition_epoch=1, proposed_in=0), 2)
+    machine.step(IsrCommitted(isr=(1, 2), partition_epoch=1), 2)
     assert machine.isr.maximal == (1, 2)
 
 
