@@ -25,6 +25,16 @@ from tests.simulation.cluster.history import Operation
 THE_GROUP = "members"
 SESSION_MS, REBALANCE_MS = 6000, 3000
 JOIN_SECONDS = 8.0
+UNKNOWN = frozenset(
+    {
+        ErrorCode.coordinator_not_available,
+        ErrorCode.not_coordinator,
+        ErrorCode.request_timed_out,
+        ErrorCode.kafka_storage_error,
+        ErrorCode.unknown_server_error,
+    }
+)
+"""Of a commit: it may be in the coordinator's log, and be committed by the next, or not."""
 
 
 class Member(Client):
@@ -177,8 +187,9 @@ class Member(Client):
             self.world.history.end(operation, INFO)
             return
         code = ErrorCode(answer.topics[0].partitions[0].error_code)
-        unknown = code in (ErrorCode.request_timed_out, ErrorCode.kafka_storage_error, ErrorCode.unknown_server_error)
-        self.world.history.end(operation, OK if code == ErrorCode.none else INFO if unknown else FAIL, code.name)
+        self.world.history.end(
+            operation, OK if code == ErrorCode.none else INFO if code in UNKNOWN else FAIL, code.name
+        )
         if code != ErrorCode.none:
             self._out(code)
 
