@@ -52,7 +52,7 @@ def bytes_per_second(
         topic: what is set of the topic.
         broker: what is set of the broker.
     """
-    named = topic.get(side.replicas, "").replace(" ", "").split(",")
+    named = topic[side.replicas].replace(" ", "").split(",") if side.replicas in topic else ()
     if "*" not in named and f"{partition}:{broker_id}" not in named:
         return None
     rate = int(next(broker.synonyms(side.rate, str(INT64_MAX))).value)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from anyio.abc import TaskGroup
 
+from streamflow.log.controller.throttles import Side
 from streamflow.log.node.broker_epoch import read_epoch, write_epoch
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.controller import Controller
@@ -22,7 +23,10 @@ from streamflow.log.node.metadata import PATH as METADATA_PATH
 from streamflow.log.node.metadata import MetadataLog
 from streamflow.log.node.peers import Peers
 from streamflow.log.node.quorum import Quorum
+from streamflow.log.node.replica import Replica
 from streamflow.log.node.replication import Replication
+from streamflow.log.node.settings import Settings
+from streamflow.log.node.throttle import Throttle
 from streamflow.log.storage.files import Files
 
 INCARNATION_ID_BYTES = 16
@@ -89,6 +93,7 @@ class Cluster:
             lambda offset: note_point(METADATA_PATH, offset),
             Random(world.random_bytes(SEED_BYTES)),
         )
+        self.throttles = {side: Throttle(_rate(side, metadata, config), world.now_ms) for side in Side}
         self.replication = Replication(
             Neighbours(
                 membership=membership,
@@ -97,6 +102,7 @@ class Cluster:
                 channel=self.channel,
                 broker_epoch=lambda: self.lifecycle.broker_epoch,
                 note_point=lambda replica, offset: note_point(replica.path, offset),
+                throttle=self.throttles[Side.FOLLOWER],
                 now_ms=world.now_ms,
             ),
             flusher,
@@ -130,3 +136,14 @@ class Cluster:
         stopped = await self.lifecycle.stop(timeout_ms) if self._membership.broker else True
         await self.quorum.resign()
         return stopped
+
+
+def _rate(side: Side, metadata: MetadataLog, config: NodeConfig) -> Callable[[Replica], int | None]:
+    """What the copying of a replica has to share."""
+    settings = Settings(metadata, config.static)
+
+    def rate(replica: Replica) -> int | None:
+        topic = metadata.image.topics.get(replica.where.topic)
+        return None if topic is None else settings.throttle(side, topic, replica.where.partition)
+
+    return rate

@@ -21,6 +21,7 @@ from streamflow.log.node.flusher import Flusher
 from streamflow.log.node.membership import Membership
 from streamflow.log.node.peers import Peers
 from streamflow.log.node.replica import Replica
+from streamflow.log.node.throttle import Throttle
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import fetch_request, fetch_response
 from streamflow.log.replication.events import (
@@ -65,6 +66,7 @@ class Surroundings:
     Args:
         broker_epoch: this broker's, of its present life; -1 while it isn't registered.
         note_point: notes, durably, that the replica's log is to be checked from the offset on. Blocks.
+        throttle: of what this node copies as a follower.
     """
 
     membership: Membership
@@ -73,6 +75,7 @@ class Surroundings:
     channel: Channel
     broker_epoch: Callable[[], int]
     note_point: Callable[[Replica, int], None]
+    throttle: Throttle
     now_ms: Callable[[], int]
 
 
@@ -143,8 +146,19 @@ class Fetcher:
                 replica.role.moved_start(replica.log.log_start_offset)
                 ask = replica.role.ask(replica.log.epochs)
                 if ask is not None and replica.role.leader == self._leader:
-                    asks[place] = ask
+                    if self._allowance(replica) == 0:
+                        self._rests[replica] = now_ms + REST_MS_MIN, REST_MS_MIN // 2
+                    else:
+                        asks[place] = ask
         return asks
+
+    def _allowance(self, replica: Replica) -> int | None:
+        """What may be fetched of it now: without limit where it is in sync, or isn't throttled."""
+        me, topic = self._cluster.membership.node_id, self._cluster.image().topics.get(replica.where.topic)
+        known = topic is not None and replica.where.partition < len(topic.partitions)
+        if topic is None or not known or me in topic.partitions[replica.where.partition].isr:
+            return None
+        return self._cluster.throttle.allowance(replica, me)
 
     async def _fetch(self, asks: dict[Place, Ask]) -> None:
         wait_ms = self._config.replica_fetch_wait_ms_max
@@ -173,14 +187,15 @@ class Fetcher:
     def _request(self, asks: dict[Place, Ask]) -> Any:
         topics: dict[bytes, list[fetch_request.FetchPartition]] = {}
         for (topic_id, number), ask in asks.items():
-            replica = self._replicas[topic_id, number]
+            replica, bytes_max = self._replicas[topic_id, number], self._config.replica_fetch_bytes_max
+            allowance = self._allowance(replica)
             partition = fetch_request.FetchPartition(
                 partition=number,
                 current_leader_epoch=ask.leader_epoch,
                 fetch_offset=ask.offset,
                 last_fetched_epoch=ask.last_epoch,
                 log_start_offset=replica.log.log_start_offset,
-                partition_max_bytes=self._config.replica_fetch_bytes_max,
+                partition_max_bytes=bytes_max if allowance is None else min(bytes_max, allowance),
                 high_watermark=replica.high_watermark,
             )
             topics.setdefault(topic_id, []).append(partition)
@@ -217,6 +232,7 @@ class Fetcher:
                     assert isinstance(data.records, memoryview), "read from a frame"
                     self._flusher.check()
                     replica.append_fetched(data.records, self._cluster.now_ms())
+                    self._served(replica, len(data.records))
             case Truncate(offset=offset):
                 log.info("records that the leader hasn't are removed", partition=str(replica.where), since=offset)
                 await self._flusher.alone(lambda: self._cut(replica, offset, partition.truncate_to))
@@ -233,6 +249,13 @@ class Fetcher:
                 pass  # Seen to by the replica.
             case _:
                 assert_never(effect)
+
+    def _served(self, replica: Replica, size: int) -> None:
+        """It is last in the next request: an answer hasn't room for all, and nobody is to starve."""
+        self._cluster.throttle.took(replica, self._cluster.membership.node_id, size)
+        place = _place(replica)
+        if place in self._replicas:
+            self._replicas[place] = self._replicas.pop(place)
 
     def _cut(self, replica: Replica, offset: int, work: Callable[[int], None]) -> None:
         """The recovery point is lowered first: one above the log's end tells a start that records are missing."""

@@ -48,7 +48,7 @@ class Settings:
 
     def throttle(self, side: Side, topic: TopicImage, partition: int) -> int | None:
         """How much of the partition this node may copy as the leader or as a follower, in bytes a second; None is no
-        limit. All partitions that are throttled share it."""
+        limit. All partitions that are throttled share it: see `throttle`."""
         return bytes_per_second(side, topic.config, partition, self._metadata.node_id, self.broker)
 
 

@@ -101,6 +101,16 @@ def _follower_lags(listener: Listener) -> Iterator[Sample]:
         yield "", (str(follower),), lag
 
 
+def _throttled_bytes(listener: Listener) -> Iterator[Sample]:
+    for side, throttle in listener.broker.node.cluster.throttles.items():
+        yield "_total", (side.value,), throttle.bytes
+
+
+def _throttled_copies(listener: Listener) -> Iterator[Sample]:
+    for side, throttle in listener.broker.node.cluster.throttles.items():
+        yield "", (side.value,), throttle.copies
+
+
 ROWS: tuple[Row, ...] = (
     Row(
         name="streamflow_request_seconds",
@@ -221,6 +231,21 @@ ROWS: tuple[Row, ...] = (
         labels=("follower",),
         help="Records a broker lacks of a partition led here, where it lacks most",
         read=_follower_lags,
+    ),
+    Row(
+        name="streamflow_throttled_copies",
+        kind="gauge",
+        labels=("side",),
+        help="Replicas not in sync that are held back while they are copied: leader.replication.throttled.rate, "
+        "follower.replication.throttled.rate",
+        read=_throttled_copies,
+    ),
+    Row(
+        name="streamflow_throttled_bytes",
+        kind="counter",
+        labels=("side",),
+        help="Copied of replicas that were held back",
+        read=_throttled_bytes,
     ),
     Row(
         name="streamflow_fenced_brokers",

@@ -39,13 +39,6 @@ MUTANTS = [
         why="a copy of it may still be committed",
     ),
     Mutant(
-        name="settle doubts in the partition epoch they were proposed in",
-        file=ISR,
-        find="        if partition_epoch > self.partition_epoch:\n",
-        replace="        if partition_epoch >= self.partition_epoch:\n",
-        why="the proposal may be committed yet",
-    ),
-    Mutant(
         name="acknowledge before the in-sync replicas have it",
         file=LEADER,
         find="        for replica in self.isr.maximal:\n            if replica != self.assignment.me:",

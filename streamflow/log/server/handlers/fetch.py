@@ -21,6 +21,7 @@ import anyio
 
 from streamflow.errors import StreamflowError
 from streamflow.log.controller.records import METADATA_TOPIC
+from streamflow.log.controller.throttles import Side
 from streamflow.log.errors import NotLeaderError, OffsetOutOfRangeError
 from streamflow.log.node.metadata import METADATA_ID
 from streamflow.log.node.replica import Replica
@@ -75,6 +76,7 @@ class Fetch:
         self._follower = request.replica_state.replica_id
         self._committed = request.isolation_level == READ_COMMITTED
         self._wanted_bytes = self._bytes_max = min(request.max_bytes, context.node.config.fetch_bytes_max)
+        self._throttle = context.node.cluster.throttles[Side.LEADER]
         self._directions = Directions(context.broker)
 
     async def answer(self) -> fetch_response.FetchResponse:
@@ -165,12 +167,22 @@ class Fetch:
         end = self._end(replica)
         limit, size = min(wanted.bytes_max, bytes_max), 0
         if wanted.offset < end and (limit > 0 or first):
-            batches = replica.log.read(wanted.offset, limit, up_to=end)
+            allowance = self._allowance(replica)
+            batches = []
+            if allowance != 0:
+                batches = replica.log.read(wanted.offset, min(limit, allowance or limit), up_to=end)
             if first or (batches and len(batches[0]) <= limit):
                 data.records, size = batches, sum(map(len, batches))
+                self._throttle.took(replica, self._follower, size)
         if self._committed:
             data.aborted_transactions = self._aborted(replica, wanted.offset, end)
         return data, size
+
+    def _allowance(self, replica: Replica) -> int | None:
+        """What may be copied now by who follows and isn't in sync, where that is throttled (KIP-73)."""
+        if self._follower == NOBODY or self._follower in replica.leader.isr.committed:
+            return None
+        return self._throttle.allowance(replica, self._follower)
 
     def _end(self, replica: Replica) -> int:
         """Up to where whoever asks may read."""

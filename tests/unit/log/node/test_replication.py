@@ -15,6 +15,7 @@ import pytest
 from streamflow.event import TopicPartition
 from streamflow.log.controller import records as r
 from streamflow.log.controller.image import MetadataImage, PartitionImage
+from streamflow.log.controller.throttles import Side
 from streamflow.log.errors import (
     NotEnoughReplicasAfterAppendError,
     NotLeaderError,
@@ -31,6 +32,7 @@ from streamflow.log.node.flusher import Flusher, inline
 from streamflow.log.node.membership import Membership
 from streamflow.log.node.replica import Replica
 from streamflow.log.node.replication import Replication
+from streamflow.log.node.throttle import Throttle
 from streamflow.log.protocol.messages import alter_partition_response, codec_of
 from streamflow.log.records import build_batch
 from streamflow.log.replication.follower import Follower
@@ -73,8 +75,10 @@ class Member:
             channel=SimpleNamespace(ask=cluster.alter),
             broker_epoch=lambda: cluster.image.brokers[node_id].broker_epoch,
             note_point=lambda replica, offset: None,
+            throttle=cluster.throttle(Side.FOLLOWER),
             now_ms=self.now_ms,
         )
+        self.cluster = SimpleNamespace(throttles={Side.LEADER: cluster.throttle(Side.LEADER)})
         self.replication = Replication(world, self.flusher, self.config)
 
     def values(self) -> list[bytes]:
@@ -108,11 +112,17 @@ class Cluster:
             )
         )
         self.cut: set[int] = set()
+        self.rates: dict[Side, int] = {}
+        self.throttle_ms = 0
         self.members = {n: Member(self, n) for n in (1, 2, 3)}
 
     @property
     def partition(self) -> PartitionImage:
         return self.image.topics["events"].partitions[0]
+
+    def throttle(self, side: Side) -> Throttle:
+        """Its clock stands still unless it is moved."""
+        return Throttle(lambda replica: self.rates.get(side), lambda: self.throttle_ms)
 
     async def ask(self, asking: int, to: int, message: Any) -> Any:
         if to in self.cut or asking in self.cut:
@@ -257,3 +267,27 @@ async def test_a_replica_that_was_opened_as_a_leader_alone_goes_on_as_one_of_its
     await member.replication.lead(member.replica, alone)
     await committed(member.flusher, {member.replica: member.append("a")}, timeout_ms=1000)
     assert member.replica.high_watermark == 1
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_who_is_not_in_sync_is_copied_no_faster_than_the_throttle_says_and_the_others_at_once(side: Side) -> None:
+    cluster = Cluster()
+    cluster.image.apply(r.PartitionChange(topic_id=TOPIC_ID, partition=0, isr=(1, 2)))
+    leader, added = cluster.members[1], cluster.members[3].replica
+    await cluster.tell()
+    end = [leader.append(f"{n:2}") for n in range(20)][-1]
+    cluster.rates[side] = 2 * len(leader.values()[0])  # Two batches a second.
+    async with running(cluster):
+        await committed(leader.flusher, {leader.replica: end}, timeout_ms=3000)
+        await anyio.sleep(0.06)
+        assert added.end == 0
+        for copied in (2, 4, 6):
+            cluster.throttle_ms += 1_000
+            await until(lambda copied=copied: added.end >= copied)  # type: ignore[misc]
+            await anyio.sleep(0.06)
+            assert added.end == copied
+        assert cluster.partition.isr == (1, 2)
+        cluster.rates.clear()
+        await until(lambda: cluster.partition.isr == (1, 2, 3))
+        await committed(leader.flusher, {leader.replica: leader.append("on")}, timeout_ms=3000)
+        assert added.end == 21
