@@ -45,6 +45,9 @@ _INVALID = frozenset(
         KafkaError.POLICY_VIOLATION,
     }
 )
+_LED_ELSEWHERE = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH}
+)
 _UNREACHABLE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 _LATE = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._MSG_TIMED_OUT})
 
@@ -71,7 +74,7 @@ def translate(error: KafkaException | KafkaError, what: str, topic: str = "") ->
         return TransactionError(text)
     if code == KafkaError._INVALID_ARG:
         return ConfigError(text)
-    if code == KafkaError.NOT_LEADER_FOR_PARTITION:
+    if code in _LED_ELSEWHERE:
         return NotLeaderError(text)
     if code in (KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT):
         return LeaderNotAvailableError(text)

@@ -91,10 +91,12 @@ async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         except Missing as why:
             leave(str(why))
     async with opened(url, tmp_path) as transport:
-        await transport.create_topic(TopicSpec(name="t", partitions=2))
-        yield transport
-        if cluster:
-            await clear(transport)
+        try:
+            await transport.create_topic(TopicSpec(name="t", partitions=2))
+            yield transport
+        finally:
+            if cluster:
+                await clear(transport)
 
 
 async def clear(transport: Transport) -> None:

@@ -17,6 +17,7 @@ from streamflow.transport.kafka.failures import translate
         (KafkaError.TOPIC_ALREADY_EXISTS, e.TopicExistsError),
         (KafkaError.MSG_SIZE_TOO_LARGE, e.RecordTooLargeError),
         (KafkaError.NOT_LEADER_FOR_PARTITION, e.NotLeaderError),
+        (KafkaError.UNKNOWN_LEADER_EPOCH, e.NotLeaderError),
         (KafkaError._STATE, e.TransactionError),
         (KafkaError._TRANSPORT, e.PeerUnreachableError),
         (KafkaError._TIMED_OUT, e.RequestTimedOutError),
