@@ -300,7 +300,7 @@ class Node:
         replica = self.topics.find(where)
         if not 0 <= before <= replica.high_watermark:
             raise OffsetOutOfRangeError(str(where), before, replica.log.log_start_offset, replica.high_watermark)
-        self.ballast.lend(lambda: replica.log.delete_before(before), housekeeping=True)
+        replica.delete_before(before)
 
     def accept_loss(self, where: TopicPartition) -> None:
         """Corrupt ranges of the partition are read over from now on. Raises: UnknownTopicError."""

@@ -87,7 +87,7 @@ class Replica:
         self.turn = anyio.Lock(fast_acquire=True)
         self.listeners = Listeners()
         self.grown = Listeners()
-        """Who is called whenever the log's end has moved: followers, who read what isn't committed."""
+        """Who is called whenever the log's end has moved, or its start: followers, who read what isn't committed."""
         self.propose: Callable[[Replica, ProposeIsr], None] = lambda replica, proposal: None
         """Told when the leader wants another ISR."""
         self.deleted = False
@@ -166,8 +166,17 @@ class Replica:
         """A follower fetches: None when it is to be served. Raises: NotLeaderError."""
         problem = self.leader.examine(fetch, self.log.epochs, self.log.log_start_offset)
         if problem is None:
+            known = self.leader.standing(fetch.replica)
+            moved = known is not None and fetch.log_start_offset > known.log_start_offset
             self.step(fetch, now_ms)
+            if moved:
+                self.notify()  # Who waits for the low watermark may wait no longer.
         return problem
+
+    def delete_before(self, offset: int) -> None:
+        """The log begins there from now on, if it began below. Followers are told at once. Raises: LogError."""
+        self._ballast.lend(lambda: self.log.delete_before(offset), housekeeping=True)
+        self._notify_grown()
 
     def step(self, event: LeaderEvent, now_ms: int) -> None:
         """Something has happened to the leader. Raises: NotLeaderError."""

@@ -13,7 +13,7 @@ Rules for whoever edits this:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from streamflow.log.epochs import UNKNOWN, EpochStarts
@@ -113,10 +113,14 @@ class Leader:
     def enough_in_sync(self) -> bool:
         return len(self.isr.committed) >= self.assignment.in_sync_needed
 
-    @property
-    def low_watermark(self) -> int:
-        """The lowest start of the followers' logs that are known; as if there were none, where there are none."""
-        return min((s.log_start_offset for s in self._standings.values() if s.end != NOTHING), default=self.end)
+    def low_watermark(self, log_start_offset: int, counts: Callable[[int], bool]) -> int:
+        """The lowest start of the replicas' logs; `NOTHING` while a follower hasn't told.
+
+        Args:
+            log_start_offset: of the leader's own log.
+            counts: whether a follower does.
+        """
+        return min([log_start_offset, *(s.log_start_offset for n, s in self._standings.items() if counts(n))])
 
     def standing(self, replica: int) -> Standing | None:
         """What is known of a follower."""

@@ -116,8 +116,14 @@ class Fetch:
             data.error_code != ErrorCode.none
             or data.preferred_read_replica != NOBODY
             or data.diverging_epoch.end_offset >= 0
-            or (self._follower != NOBODY and wanted.high_watermark < min(data.high_watermark, wanted.offset))
+            or (self._follower != NOBODY and self._is_behind(data, wanted))
         )
+
+    @staticmethod
+    def _is_behind(data: PartitionData, wanted: Wanted) -> bool:
+        """Whether the follower is to learn at once of records committed, or deleted (KIP-107)."""
+        committed = min(data.high_watermark, wanted.offset)
+        return wanted.high_watermark < committed or wanted.log_start_offset < data.log_start_offset
 
     def _find(self, key: Key, wanted: Wanted) -> Replica:
         """Raises: StreamflowError."""

@@ -291,3 +291,13 @@ async def test_who_is_not_in_sync_is_copied_no_faster_than_the_throttle_says_and
         await until(lambda: cluster.partition.isr == (1, 2, 3))
         await committed(leader.flusher, {leader.replica: leader.append("on")}, timeout_ms=3000)
         assert added.end == 21
+
+
+async def test_followers_delete_what_the_leader_has_deleted_and_tell_it_without_waiting_for_records() -> None:
+    async with running(Cluster(**{"replica.fetch.wait.max.ms": "60000"})) as cluster:
+        leader = cluster.members[1]
+        end = [leader.append(f"{n}") for n in range(5)][-1]
+        await committed(leader.flusher, {leader.replica: end}, timeout_ms=3000)
+        leader.replica.delete_before(3)
+        await until(lambda: leader.replica.leader.low_watermark(3, lambda follower: True) == 3)
+        assert all(member.values() == leader.values() for member in cluster.members.values())
