@@ -256,6 +256,15 @@ class EligibleLeadersNotAvailableError(LogError):
     """No replica that may lead is there. Kafka: ELIGIBLE_LEADERS_NOT_AVAILABLE (83)."""
 
 
+class IllegalGenerationError(LogError):
+    """The group has rebalanced since its member said who it is. A transaction that told the old generation is refused;
+    who is still a member may abort it and try again."""
+
+
+class UnknownMemberError(LogError):
+    """The group has gone on without this member: what it had may be somebody else's by now."""
+
+
 class PeerUnreachableError(LogError):
     """Another node couldn't be asked, or didn't answer in time. Whether it did what it was asked for isn't known."""
 

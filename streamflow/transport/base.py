@@ -73,11 +73,59 @@ class Committed:
     leader_epoch: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """These partitions are the member's from now on, beside those it has."""
+
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Others want these: the group waits until `Member.release` says that nothing more is done with them."""
+
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The group went on without the member: all that it had may be others' already. It joins anew once this is
+    answered by `Member.release`, and can commit nothing until then."""
+
+
+class Member(Protocol):
+    """A seat in a group whose members share one topic's partitions, by cooperative rebalancing (KIP-429).
+
+    It lives in a thread of its own: heartbeats go on however long anything else takes.
+    """
+
+    async def next(self) -> Assigned | Revoked | Lost:
+        """What the group decided, in order. Waits."""
+
+    def release(self) -> None:
+        """Answers the last `Revoked` or `Lost`: nothing more is done with what it was about."""
+
+    async def claim(self, partitions: Iterable[int], text: str) -> None:
+        """Commits the text as the metadata of these partitions' offsets, in the group.
+
+        Raises: IllegalGenerationError, UnknownMemberError when the group has gone on without the member.
+        """
+
+    async def close(self) -> None:
+        """Leaves: what it has goes to others at once."""
+
+
 class Reader(Protocol):
     """Reads assigned partitions, committed records only. Not safe for concurrent polls."""
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Replaces the assignment; each partition is read from the given offset."""
+
+    def add(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Assigns these too, not paused. The others go on where they are."""
+
+    def drop(self, partitions: Iterable[TopicPartition]) -> None:
+        """Takes these out of the assignment: no later `poll` returns a record of theirs."""
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """`poll` leaves these out until `resume`."""
@@ -109,8 +157,16 @@ class Writer(Protocol):
     async def append_all(self, batches: Mapping[TopicPartition, Sequence[Batch]]) -> None:
         """Appends to several partitions, to each in order. Raises the first failure, when all have ended."""
 
-    async def add_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
-        """Commits the offsets with this transaction."""
+    async def add_offsets(
+        self, group: str, offsets: Mapping[TopicPartition, Committed], *, member: Member | None = None
+    ) -> None:
+        """Commits the offsets with this transaction.
+
+        Args:
+            member: of this group: the transaction is refused if the group has gone on without it (KIP-447).
+
+        Raises: IllegalGenerationError when it rebalanced just now; UnknownMemberError.
+        """
 
     async def commit(self) -> None: ...
 
@@ -151,9 +207,16 @@ class Transport(Protocol):
 
     async def committed(self, group: str) -> dict[TopicPartition, Committed]: ...
 
+    async def stable_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Committed]:
+        """As `committed`, of these partitions, once no open transaction can change them any more (KIP-447)."""
+
     async def commit_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None: ...
 
     async def delete_group(self, group: str) -> None: ...
+
+    async def join(self, group: str, topic: str) -> Member | None:
+        """Takes part in sharing the topic's partitions. None where there is nobody to share with: the log is open in
+        this process alone."""
 
     async def reader(self) -> Reader: ...
 
@@ -163,10 +226,14 @@ class Transport(Protocol):
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "Assigned",
     "Batch",
     "Committed",
+    "Lost",
+    "Member",
     "PartitionInfo",
     "Reader",
+    "Revoked",
     "TopicInfo",
     "TopicPartition",
     "TopicSpec",

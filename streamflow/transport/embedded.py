@@ -22,7 +22,7 @@ from streamflow.log.node.fetch import Cursor
 from streamflow.log.node.node import Node
 from streamflow.log.node.producer import TransactionalProducer
 from streamflow.log.node.rows import build
-from streamflow.transport.base import EARLIEST, LATEST, Committed, PartitionInfo, TopicInfo, TopicSpec
+from streamflow.transport.base import EARLIEST, LATEST, Committed, Member, PartitionInfo, TopicInfo, TopicSpec
 
 
 class EmbeddedTransport:
@@ -156,6 +156,11 @@ class EmbeddedTransport:
         known = self._node.groups.offsets.committed(group)
         return {where: Committed(v.offset, v.metadata, v.leader_epoch) for where, v in known.items()}
 
+    async def stable_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Committed]:
+        """Transactions of the only process end at once: there is nothing to wait for."""
+        wanted = set(partitions)
+        return {where: c for where, c in (await self.committed(group)).items() if where in wanted}
+
     async def commit_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
         await anyio.lowlevel.checkpoint()
         await self._node.groups.commit(group, _values(offsets, self._now_ms()))
@@ -163,6 +168,10 @@ class EmbeddedTransport:
     async def delete_group(self, group: str) -> None:
         await anyio.lowlevel.checkpoint()
         await self._node.groups.forget_group(group)
+
+    async def join(self, group: str, topic: str) -> None:
+        """Nobody else has the log open."""
+        await anyio.lowlevel.checkpoint()
 
     # Records
 
@@ -189,13 +198,23 @@ class EmbeddedReader:
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         self._release()
-        self._cursors = {
-            where: Cursor(self._log.node.topics.find(where), position) for where, position in positions.items()
-        }
-        self._turn = list(self._cursors.values())
-        for cursor in self._turn:
+        self.add(positions)
+
+    def add(self, positions: Mapping[TopicPartition, int]) -> None:
+        self.drop(positions)
+        new = {where: Cursor(self._log.node.topics.find(where), position) for where, position in positions.items()}
+        for cursor in new.values():
             cursor.replica.listeners.add(self._wake)
+        self._cursors |= new
+        self._turn += new.values()
         self._wake()
+
+    def drop(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
+            cursor = self._cursors.pop(where, None)
+            if cursor is not None:
+                cursor.replica.listeners.discard(self._wake)
+        self._turn = list(self._cursors.values())
 
     def _release(self) -> None:
         for cursor in self._turn:
@@ -290,7 +309,9 @@ class EmbeddedWriter:
             for batch in several:
                 await self.append(where, batch)
 
-    async def add_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
+    async def add_offsets(
+        self, group: str, offsets: Mapping[TopicPartition, Committed], *, member: Member | None = None
+    ) -> None:
         if offsets:
             now_ms = self._node.now_ms()
             await self._transactional().add_offsets(group, _values(offsets, now_ms), now_ms)

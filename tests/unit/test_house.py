@@ -51,6 +51,7 @@ TESTED_WITH = {
         "transport/base.py", "transport/embedded.py", "log/node/embedded.py",
         *(f"transport/kafka/{part}.py" for part in ("client", "offsets", "reader", "topics", "transport", "writer")),
     },
+    "conformance/transports/test_members.py": {"transport/kafka/member.py"},
     "conformance/sinks/test_sinks.py": {"sinks/base.py"},
     "unit/sinks/duckdb/test_sink.py": {"sinks/duckdb/rows.py", "sinks/duckdb/table.py"},
     "unit/log/node/test_node.py": {

@@ -53,6 +53,8 @@ CODES: dict[type[StreamflowError], ErrorCode] = {
     e.NotCoordinatorError: ErrorCode.not_coordinator,
     e.CoordinatorLoadingError: ErrorCode.coordinator_load_in_progress,
     e.CoordinatorNotAvailableError: ErrorCode.coordinator_not_available,
+    e.IllegalGenerationError: ErrorCode.illegal_generation,
+    e.UnknownMemberError: ErrorCode.unknown_member_id,
     e.StaleBrokerEpochError: ErrorCode.stale_broker_epoch,
     e.BrokerIdNotRegisteredError: ErrorCode.broker_id_not_registered,
     e.DuplicateBrokerRegistrationError: ErrorCode.duplicate_broker_registration,

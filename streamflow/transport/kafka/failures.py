@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streamflow.errors import ConfigError, StreamflowError, UnknownTopicError
 from streamflow.log.errors import (
+    IllegalGenerationError,
     InvalidTopicError,
     LeaderNotAvailableError,
     LogError,
@@ -16,6 +17,7 @@ from streamflow.log.errors import (
     RequestTimedOutError,
     TopicExistsError,
     TransactionError,
+    UnknownMemberError,
 )
 
 FENCED = frozenset(
@@ -25,6 +27,17 @@ FENCED = frozenset(
         KafkaError.INVALID_PRODUCER_EPOCH,
         KafkaError.INVALID_PRODUCER_ID_MAPPING,
         KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+_REBALANCED = frozenset(
+    {KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH}
+)
+_THROWN_OUT = frozenset(
+    {
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError._ASSIGNMENT_LOST,
+        KafkaError._MAX_POLL_EXCEEDED,
     }
 )
 UNKNOWN_TOPIC = frozenset(
@@ -62,6 +75,10 @@ def translate(error: KafkaException | KafkaError, what: str, topic: str = "") ->
     code, text = reason.code(), f"{what}: {reason.str()} ({reason.name()})"
     if code in FENCED:
         return ProducerFencedError(f"{text}; another writer has taken over, or the transaction's time-out has passed")
+    if code in _REBALANCED:
+        return IllegalGenerationError(f"{text}; the group has rebalanced meanwhile")
+    if code in _THROWN_OUT:
+        return UnknownMemberError(f"{text}; the group has gone on without this worker")
     if code in UNKNOWN_TOPIC:
         return UnknownTopicError(topic) if topic else UnknownTopicError(what)
     if code == KafkaError.TOPIC_ALREADY_EXISTS:

@@ -7,7 +7,7 @@ end of partition does tell.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NoReturn
 
 import anyio
@@ -54,6 +54,8 @@ class KafkaReader:
         self._ends: dict[TopicPartition, int] = {}
         """As told by librdkafka. A record behind one is told of with the next."""
         self._paused: set[TopicPartition] = set()
+        self._changes: list[tuple[TopicPartition, int | None]] = []
+        """Of the assignment, that librdkafka wasn't told of yet: where to read a partition from, None not at all."""
         self._trouble: tuple[TopicPartition, KafkaError] | None = None
         self._doubted = self._closed = False
 
@@ -62,28 +64,63 @@ class KafkaReader:
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Raises: UnknownTopicError, InvalidTopicError for partitions that weren't there when the reader was made."""
-        for where in positions:
+        self._check(positions)
+        self.drop(list(self._positions))
+        self.add(positions)
+
+    def _check(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
             count = self._counts.get(where.topic)
             if count is None:
                 raise UnknownTopicError(where.topic, list(self._counts))
             if not 0 <= where.partition < count:
                 raise InvalidTopicError(f"topic '{where.topic}' has no partition {where.partition}: it has {count}")
-        self._positions = dict(positions)
-        self._taken = {where: deque() for where in positions}
-        self._ends.clear()
-        self._paused.clear()
-        self._trouble = None
-        self._consumer.assign([Place(w.topic, w.partition, offset) for w, offset in positions.items()])
+
+    def add(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Raises: as `assign`."""
+        self._check(positions)
+        self.drop(positions)
+        self._positions |= positions
+        self._taken |= {where: deque() for where in positions}
+        self._changes += [(where, offset) for where, offset in positions.items()]
+
+    def drop(self, partitions: Iterable[TopicPartition]) -> None:
+        for where in partitions:
+            if where not in self._positions:
+                continue
+            del self._positions[where], self._taken[where]
+            self._ends.pop(where, None)
+            self._paused.discard(where)
+            if self._trouble is not None and self._trouble[0] == where:
+                self._trouble = None
+            self._changes.append((where, None))
+
+    def _apply(self) -> None:
+        """Between two takes, never during one: what a take brings belongs to the assignment it began with. A poll that
+        waits sees a change after `SLICE_SECONDS` at the latest."""
+        changes, self._changes = self._changes, []
+        for where, offset in changes:
+            if offset is None:
+                self._consumer.incremental_unassign([Place(where.topic, where.partition)])
+            else:
+                self._consumer.incremental_assign([Place(where.topic, where.partition, offset)])
+        added = [Place(w.topic, w.partition) for w, offset in changes if offset is not None and w in self._paused]
+        self._consumer.pause(added)
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
-        chosen = [w for w in partitions if w not in self._paused]
+        chosen = [w for w in partitions if w not in self._paused and w in self._positions]
         self._paused.update(chosen)
-        self._consumer.pause([Place(w.topic, w.partition) for w in chosen])
+        self._consumer.pause(self._assigned(chosen))
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         chosen = [w for w in partitions if w in self._paused]
         self._paused.difference_update(chosen)
-        self._consumer.resume([Place(w.topic, w.partition) for w in chosen])
+        self._consumer.resume(self._assigned(chosen))
+
+    def _assigned(self, chosen: list[TopicPartition]) -> list[Place]:
+        """Those that librdkafka knows of by now."""
+        waiting = {where for where, _ in self._changes}
+        return [Place(w.topic, w.partition) for w in chosen if w not in waiting]
 
     def position(self, partition: TopicPartition) -> int:
         return self._positions[partition]
@@ -101,25 +138,30 @@ class KafkaReader:
                 for topic in {where.topic for where in self._positions}:
                     await partition_count(self._client, topic)
             left = max(0.0, deadline - anyio.current_time())
-            await self._client.blocking(
+            self._apply()
+            taken = await self._client.blocking(
                 lambda left=left: self._take(max_records, min(left, SLICE_SECONDS)),  # type: ignore[misc]
                 "reading",
             )
+            stale = {where for where, _ in self._changes}
+            for message in taken:
+                self._sort(message, stale)
             self._move()
             if self._positions != before or (left <= 0 and not any(self._ready())):
                 return self._share(max_records)
 
-    def _take(self, count: int, seconds: float) -> None:
+    def _take(self, count: int, seconds: float) -> list[Message]:
         """Blocks until there is something, and takes what else is there then: of one partition there may be much before
         anything of another."""
         message = self._consumer.poll(seconds)
-        if message is not None:
-            for taken in (message, *self._consumer.consume(max(count, TAKEN_MIN), 0)):
-                self._sort(taken)
+        return [] if message is None else [message, *self._consumer.consume(max(count, TAKEN_MIN), 0)]
 
-    def _sort(self, message: Message) -> None:
-        """Trouble is for the poll that has nothing else: what was taken isn't lost."""
+    def _sort(self, message: Message, stale: Set[TopicPartition]) -> None:
+        """Trouble is for the poll that has nothing else: what was taken isn't lost. `stale` partitions were assigned
+        anew while it was taken."""
         where, error = TopicPartition(message.topic() or "", message.partition() or 0), message.error()
+        if where in stale:
+            return
         if error is None:
             if where in self._taken:
                 self._taken[where].append(message)

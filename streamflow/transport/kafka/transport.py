@@ -7,7 +7,7 @@ returns: clusters tell their brokers of a topic one after the other, and that is
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 
 import anyio
@@ -23,13 +23,16 @@ from streamflow.transport.base import EARLIEST, LATEST, Committed, PartitionInfo
 from streamflow.transport.kafka.address import parse_address
 from streamflow.transport.kafka.client import TIMEOUT_SECONDS, Client
 from streamflow.transport.kafka.failures import translate
-from streamflow.transport.kafka.offsets import find_offsets, list_offsets
+from streamflow.transport.kafka.member import KafkaMember
+from streamflow.transport.kafka.offsets import committed_offsets, find_offsets, list_offsets, stable_offsets
 from streamflow.transport.kafka.reader import KafkaReader
 from streamflow.transport.kafka.topics import describe_topics, partition_count, topic_names
-from streamflow.transport.kafka.writer import KafkaWriter
+from streamflow.transport.kafka.writer import TRANSACTION_TIMEOUT_MS, KafkaWriter
 
 LOOK_SECONDS = 0.05
 """Between two looks whether all brokers know of a change."""
+UNSTABLE_SECONDS = TRANSACTION_TIMEOUT_MS / 1000 + TIMEOUT_SECONDS
+"""A transaction that its writer left open ends by its time-out."""
 
 
 class KafkaTransport:
@@ -102,13 +105,13 @@ class KafkaTransport:
     async def _gone(self, name: str) -> bool:
         return not await describe_topics(self._client, [name])
 
-    async def _until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
-        deadline = anyio.current_time() + TIMEOUT_SECONDS
+    async def _until(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
+        deadline = anyio.current_time() + seconds
         while anyio.current_time() < deadline:
             if await holds():
                 return
             await anyio.sleep(LOOK_SECONDS)
-        raise RequestTimedOutError(f"waited {TIMEOUT_SECONDS:.0f} s for {what}")
+        raise RequestTimedOutError(f"waited {seconds:.0f} s for {what}")
 
     async def topics(self) -> dict[str, TopicInfo]:
         described = await describe_topics(self._client, await topic_names(self._client))
@@ -172,16 +175,18 @@ class KafkaTransport:
         return [group.group_id for group in found.valid]
 
     async def committed(self, group: str) -> dict[TopicPartition, Committed]:
-        asked = ConsumerGroupTopicPartitions(group)
-        [future] = self._admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT_SECONDS).values()
-        found = await self._client.result(future, f"asking for the offsets of group '{group}'")
-        return {
-            TopicPartition(p.topic, p.partition): Committed(
-                p.offset, p.metadata or "", -1 if p.leader_epoch is None else p.leader_epoch
-            )
-            for p in found.topic_partitions or ()
-            if p.offset >= 0
-        }
+        return await committed_offsets(self._client, group)
+
+    async def stable_offsets(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Committed]:
+        wanted, known = sorted(set(partitions)), dict[TopicPartition, Committed]()
+
+        async def settled() -> bool:
+            found = await stable_offsets(self._client, group, wanted)
+            known.update(found or {})
+            return found is not None
+
+        await self._until(settled, f"transactions that hold offsets of group '{group}' to end", UNSTABLE_SECONDS)
+        return known
 
     async def commit_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
         if not offsets:
@@ -218,6 +223,9 @@ class KafkaTransport:
             return None
 
         return await self._client.blocking(wait, what)
+
+    async def join(self, group: str, topic: str) -> KafkaMember:
+        return KafkaMember(self._client, group, topic)
 
     # Records
 

@@ -13,11 +13,12 @@ import anyio
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as Place
 
-from streamflow.errors import StreamflowError
+from streamflow.errors import ConfigError, StreamflowError
 from streamflow.event import Batch, TopicPartition
 from streamflow.log.errors import InvalidTopicError, ProducerFencedError, RequestTimedOutError, TransactionError
-from streamflow.transport.base import Committed
+from streamflow.transport.base import Committed, Member
 from streamflow.transport.kafka.client import TIMEOUT_SECONDS, Client
+from streamflow.transport.kafka.member import KafkaMember
 from streamflow.transport.kafka.topics import partition_count
 
 T = TypeVar("T")
@@ -97,7 +98,9 @@ class KafkaWriter:
         if not self._begun:
             raise TransactionError("no transaction was begun; call begin() first")
 
-    async def add_offsets(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
+    async def add_offsets(
+        self, group: str, offsets: Mapping[TopicPartition, Committed], *, member: Member | None = None
+    ) -> None:
         if not offsets:
             return
         self._in_transaction()
@@ -105,13 +108,16 @@ class KafkaWriter:
             Place(w.topic, w.partition, c.offset, c.metadata, **_epoch(c.leader_epoch)) for w, c in offsets.items()
         ]
 
+        if member is not None and not isinstance(member, KafkaMember):
+            raise ConfigError(f"{member!r} is no member of a group of this cluster's")
+
         def send() -> None:
-            member = self._member(group).consumer_group_metadata()
-            self._producer.send_offsets_to_transaction(places, member, TIMEOUT_SECONDS)
+            who = self._outsider(group).consumer_group_metadata() if member is None else member.metadata()
+            self._producer.send_offsets_to_transaction(places, who, TIMEOUT_SECONDS)
 
         await self._call(send, f"committing offsets of group '{group}' as '{self._id}'")
 
-    def _member(self, group: str) -> Consumer:
+    def _outsider(self, group: str) -> Consumer:
         """librdkafka takes a group's name only from a consumer. This one never joins."""
         if group not in self._groups:
             self._groups[group] = Consumer(self._client.settings({"group.id": group, "enable.auto.commit": False}))

@@ -724,3 +724,54 @@ async def test_the_leader_epoch_grows_each_time_the_log_is_opened(url: str, tmp_
                 await transport.create_topic(TopicSpec(name="t"))
             epochs.append((await transport.describe_partitions("t"))[0].leader_epoch)
     assert epochs == sorted(set(epochs))
+
+
+# Assignments that change
+
+
+async def test_a_partition_that_is_added_or_dropped_leaves_the_others_where_they_are(transport: Transport) -> None:
+    plain = await transport.writer()
+    await plain.append(T0, events("a0", "a1"))
+    await plain.append(T1, events("b0", "b1"))
+    reader = await transport.reader()
+    reader.add({T0: 0})
+    assert await drain(reader) == [(T0, "a0"), (T0, "a1")]
+    reader.add({T1: 1})
+    assert await drain(reader) == [(T1, "b1")]
+    reader.drop([T0])
+    assert list(await reader.lag()) == [T1]
+    await plain.append(T0, events("a2"))
+    await plain.append(T1, events("b2"))
+    assert await drain(reader) == [(T1, "b2")]
+    reader.add({T0: 1})
+    assert await drain(reader) == [(T0, "a1"), (T0, "a2")]
+    await reader.close()
+
+
+async def test_a_poll_that_waits_brings_what_is_added_to_it(transport: Transport) -> None:
+    await (await transport.writer()).append(T0, events("a"))
+    reader = await transport.reader()
+    found = []
+
+    async def poll() -> None:
+        while not found:
+            found.extend(await reader.poll(10, 30))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(poll)
+        await anyio.sleep(0.01)
+        reader.add({T0: 0})
+    assert [list(batch.values) for _, batch in found] == [[b"a"]]
+    await reader.close()
+
+
+async def test_partitions_added_anew_are_not_paused(transport: Transport) -> None:
+    plain = await transport.writer()
+    await plain.append(T0, events("a"))
+    reader = await transport.reader()
+    reader.add({T0: 0})
+    reader.pause([T0])
+    reader.drop([T0])
+    reader.add({T0: 0})
+    assert await drain(reader) == [(T0, "a")]
+    await reader.close()

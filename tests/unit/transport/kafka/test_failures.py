@@ -21,6 +21,8 @@ from streamflow.transport.kafka.failures import translate
         (KafkaError._STATE, e.TransactionError),
         (KafkaError._TRANSPORT, e.PeerUnreachableError),
         (KafkaError._TIMED_OUT, e.RequestTimedOutError),
+        (KafkaError.ILLEGAL_GENERATION, e.IllegalGenerationError),
+        (KafkaError.UNKNOWN_MEMBER_ID, e.UnknownMemberError),
         (KafkaError.UNKNOWN, e.LogError),
     ],
 )
