@@ -258,8 +258,9 @@ class Fetcher:
             self._replicas[place] = self._replicas.pop(place)
 
     def _cut(self, replica: Replica, offset: int, work: Callable[[int], None]) -> None:
-        """The recovery point is lowered first: one above the log's end tells a start that records are missing."""
-        if replica.log.recovery_point > offset:
+        """The recovery point is lowered first, as one above the log's end tells a start that records are missing; and
+        the high watermark, as what comes in their place isn't committed."""
+        if max(replica.log.recovery_point, replica.high_watermark) > offset:
             self._cluster.note_point(replica, offset)
         work(offset)
 

@@ -74,7 +74,8 @@ class Hosted:
         self._incarnation_id = incarnation_id
         self._commits_flushed = commits_flushed
         self._now_ms = now_ms
-        self._points: Mapping[str, int] = {}
+        self._points: dict[str, int] = {}
+        self._high_watermarks: dict[str, int] = {}
         self._clean = True
 
     def __repr__(self) -> str:
@@ -82,13 +83,9 @@ class Hosted:
 
     # Opening
 
-    def trust(self, points: Mapping[str, int], *, clean: bool) -> None:
-        """What the last run says of the logs that will be opened.
-
-        Args:
-            points: recovery points by path.
-        """
-        self._points, self._clean = points, clean
+    def trust(self, points: Mapping[str, int], high_watermarks: Mapping[str, int], *, clean: bool) -> None:
+        """What the last run says of the logs that will be opened: see `checkpoint`."""
+        self._points, self._high_watermarks, self._clean = dict(points), dict(high_watermarks), clean
 
     def open(self, image: MetadataImage) -> None:
         """Opens every partition there is, to lead it: of a node alone. Blocks."""
@@ -127,15 +124,19 @@ class Hosted:
                 clean=self._clean,
                 now_ms=self._now_ms(),
             )
-            role = self._role(partition, partition_log)
+            role = self._role(partition, partition_log, self._high_watermarks.get(directory, 0))
             yield Replica(where, directory, partition_log, role, self._ballast, admission)
 
-    def _role(self, partition: PartitionImage, partition_log: PartitionLog) -> Leader | Follower:
+    def _role(self, partition: PartitionImage, partition_log: PartitionLog, committed: int) -> Leader | Follower:
         start, end = partition_log.log_start_offset, partition_log.log_end_offset
         if self._incarnation_id is None:
             return Leader(leader_epoch=partition.leader_epoch, end=end, flush_before_commit=self._commits_flushed)
         return Follower(
-            leader_epoch=-1, start=start, end=end, high_watermark=start, flush_before_fetch=self._commits_flushed
+            leader_epoch=-1,
+            start=start,
+            end=end,
+            high_watermark=max(start, committed),
+            flush_before_fetch=self._commits_flushed,
         )
 
     def release(self) -> None:
@@ -146,6 +147,10 @@ class Hosted:
     def points(self) -> dict[str, int]:
         """Recovery points by path, as of now. Of logs that aren't open yet, as they were noted."""
         return {**self._points, **{r.path: r.log.recovery_point for r in self.replicas.values()}}
+
+    def high_watermarks(self) -> dict[str, int]:
+        """As `points`."""
+        return {**self._high_watermarks, **{r.path: r.high_watermark for r in self.replicas.values()}}
 
     # Following
 
@@ -249,14 +254,16 @@ class Hosted:
 
     async def _drop(self, topic: TopicImage, number: int) -> None:
         """The replica is another broker's by now, with all that is committed."""
-        replica = self.replicas.get(TopicPartition(topic.name, number))
+        replica, path = self.replicas.get(TopicPartition(topic.name, number)), f"{topic_path(topic)}/{number}"
         if replica is not None:
             await self._forget(replica)
+        self._points.pop(path, None)
+        self._high_watermarks.pop(path, None)
 
         def remove() -> None:
             if replica is not None:
                 replica.log.release()
-            self._files.remove(f"{topic_path(topic)}/{number}")
+            self._files.remove(path)
 
         await self._flusher.alone(remove)
 

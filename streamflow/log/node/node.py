@@ -21,7 +21,7 @@ from streamflow.log.errors import OffsetOutOfRangeError
 from streamflow.log.node.acknowledgement import committed
 from streamflow.log.node.admin import Admin
 from streamflow.log.node.ballast import Ballast
-from streamflow.log.node.checkpoint import read_points, write_points
+from streamflow.log.node.checkpoint import HIGH_WATERMARKS, RECOVERY_POINTS, read_points, write_points
 from streamflow.log.node.cleaner import Cleaner
 from streamflow.log.node.client_transactions import ClientTransactions
 from streamflow.log.node.cluster import SEED_BYTES, Cluster
@@ -116,7 +116,8 @@ class Node:
         self.durable = durable
         """Whether what is acknowledged survives a power cut (`flush=commit`)."""
         self._ticking = False
-        self._points: dict[str, int] = {}
+        self._checkpoints: dict[str, dict[str, int]] = {}
+        """As they were written, by their path."""
         self._flush_at = self._retention_at = self._checkpoint_at = now_ms()
         self._refill_at = now_ms()
         self._appended_bytes = 0
@@ -180,7 +181,8 @@ class Node:
         Raises: LogError; CorruptBatchError when the log's own topics can't be read.
         """
         membership = membership or Membership()
-        points = read_points(world.files)
+        points = read_points(world.files, RECOVERY_POINTS)
+        high_watermarks = read_points(world.files, HIGH_WATERMARKS)
 
         def work() -> Node:
             metadata = MetadataLog.open(
@@ -193,7 +195,7 @@ class Node:
                 chance=Random(world.random_bytes(SEED_BYTES)),
             )
             node = cls(world, config, metadata, clean=clean)
-            node.topics.hosted.trust(points, clean=clean)
+            node.topics.hosted.trust(points, high_watermarks, clean=clean)
             return node
 
         node = await world.blocking(work)
@@ -247,10 +249,18 @@ class Node:
         self.reigns.look()
 
     def _note_point(self, path: str, offset: int) -> None:
-        """Durably, that a log is to be checked from the offset on. Blocks."""
-        points = self.topics.points()
-        write_points(self._world.files, {**points, path: min(offset, points.get(path, 0))})
-        self._points = {}
+        """Durably, that nothing is known of a log from the offset on. Blocks."""
+        for checkpoint, points in self._known().items():
+            if points.get(path, 0) > offset:
+                write_points(self._world.files, checkpoint, {**points, path: offset})
+        self._checkpoints = {}
+
+    def _known(self) -> dict[str, dict[str, int]]:
+        """What is to be written of each checkpoint."""
+        known = {RECOVERY_POINTS: self.topics.points()}
+        if not self.membership.alone:  # All that a node alone has is committed.
+            known[HIGH_WATERMARKS] = self.topics.hosted.high_watermarks()
+        return known
 
     @property
     def directory(self) -> str:
@@ -359,10 +369,10 @@ class Node:
     async def _checkpoint(self) -> None:
         await self.groups.compact(self.config.internal_log_bytes)
         await self.transactions.compact(self.config.internal_log_bytes)
-        points = self.topics.points()
-        if points != self._points:
-            await self.flusher.alone(lambda: write_points(self._world.files, points))
-            self._points = points
+        for path, points in self._known().items():
+            if points != self._checkpoints.get(path):
+                await self.flusher.alone(lambda path=path, points=points: write_points(self._world.files, path, points))  # type: ignore[misc]
+                self._checkpoints[path] = points
 
     # End
 
@@ -376,7 +386,8 @@ class Node:
             for replica in self.topics.replicas.values():
                 replica.log.close()
             self.topics.metadata.partition.close()
-            write_points(self._world.files, self.topics.points())
+            for path, points in self._known().items():
+                write_points(self._world.files, path, points)
 
         if clean:
             await self._world.blocking(lambda: self.ballast.lend(work, housekeeping=True))

@@ -9,10 +9,12 @@ import pytest
 
 from streamflow.event import TopicPartition
 from streamflow.log.controller import records as r
+from streamflow.log.node.checkpoint import HIGH_WATERMARKS, RECOVERY_POINTS, read_points
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.flusher import inline
 from streamflow.log.node.membership import Endpoint, Membership
 from streamflow.log.node.node import Node, Surroundings
+from streamflow.log.records import build_batch
 from streamflow.log.storage.files import MemoryFiles
 
 pytestmark = pytest.mark.anyio
@@ -119,3 +121,57 @@ async def test_a_directory_nobody_spoke_of_is_left_alone() -> None:
     member.files.make_directory(f"topics/stranger.{'ab' * 16}")
     await member.register()
     assert list(member.files.names("topics")) == [f"stranger.{'ab' * 16}"]
+
+
+async def written(member: Member, values: int) -> Any:
+    """Node 1 leads alone, and has that many records. Returns: its replica."""
+    await member.register()
+    await member.tell(*created())
+    await member.tell(r.PartitionChange(topic_id=ID, partition=0, isr=(1,)))
+    replica = member.replicas[T0]
+    for _ in range(values):
+        replica.append(build_batch([None], [b"x"], [0]), 0)
+    await member.node.flusher.flush([replica])
+    return replica
+
+
+async def restarted(member: Member) -> Member:
+    await member.node.close()
+    image = member.node.topics.metadata.image
+    fresh = await Member(member.files).open()
+    fresh.node.topics.metadata.image.__dict__.update(image.__dict__)
+    return fresh
+
+
+@pytest.mark.parametrize("in_sync_min", ["1", "2"])
+async def test_what_was_committed_is_served_again_at_once_whoever_else_is_there(in_sync_min: str) -> None:
+    member = await Member().open()
+    assert (await written(member, 5)).high_watermark == 5
+    await member.tell(r.TopicConfig(topic_id=ID, name="min.insync.replicas", value=in_sync_min))
+    await member.tell(r.PartitionChange(topic_id=ID, partition=0, isr=(1, 2)))
+    member.replicas[T0].append(build_batch([None], [b"not committed"], [0]), 0)
+    member = await restarted(member)
+    await member.register()
+    replica = member.replicas[T0]
+    assert replica.leads
+    assert (replica.high_watermark, replica.end) == (5, 6)
+
+
+async def test_records_that_are_removed_are_not_taken_for_committed_when_others_are_in_their_place() -> None:
+    member = await Member().open()
+    replica = await written(member, 5)
+    await member.node.tick()
+    member.node._note_point(replica.path, 3)
+    assert read_points(member.files, HIGH_WATERMARKS)[replica.path] == 3
+    assert read_points(member.files, RECOVERY_POINTS)[replica.path] == 3
+
+
+async def test_a_partition_that_was_moved_away_can_come_back() -> None:
+    member = await Member().open()
+    await written(member, 5)
+    member = await restarted(member)
+    await member.register()
+    await member.tell(r.PartitionChange(topic_id=ID, partition=0, leader=2, isr=(2, 3), replicas=(2, 3)))
+    assert member.replicas == {}
+    await member.tell(r.PartitionChange(topic_id=ID, partition=0, replicas=(2, 3, 1)))
+    assert (member.replicas[T0].end, member.replicas[T0].high_watermark) == (0, 0)
