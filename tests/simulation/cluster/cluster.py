@@ -22,7 +22,7 @@ from tests.simulation.cluster.trace import Trace
 EPOCH_MS = 1_700_000_000_000
 """The time at which simulations begin."""
 RESTART_SECONDS = 1.0
-"""Until whoever looks after a node starts it again, when it ended by itself."""
+"""Until whoever looks after a node starts it again, when it ended by itself or in order."""
 
 
 @dataclass(slots=True)
@@ -138,6 +138,7 @@ class Cluster:
         except (PowerLost, LogError):
             machine.clean = False
         self.die(machine, power=False)
+        self.loop.after(RESTART_SECONDS, None, self.start, machine)  # It may have taken longer than the fault lasts.
 
     def pause(self, machine: Machine) -> None:
         """It does nothing until `resume`; what comes waits."""
