@@ -20,6 +20,7 @@ def test_a_seed_gives_the_same_run_again() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_mistake_is_caught(mutant) -> None:
     machines = planted(mutant.file, mutant.find, mutant.replace)
