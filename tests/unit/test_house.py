@@ -107,7 +107,7 @@ TESTED_WITH = {
     "unit/log/consensus/test_raft.py": {"log/consensus/events.py", "log/consensus/roles.py"},
     # Three brokers' replicas with the fetch handler between them.
     "unit/log/node/test_replication.py": {
-        "log/node/acknowledgement.py", "log/node/mending.py", "log/server/leadership.py",
+        "log/node/acknowledgement.py", "log/server/leadership.py",
     },
     # A broker's process, started and stopped.
     "integration/test_broker.py": {"log/server/process.py"},

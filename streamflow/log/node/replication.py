@@ -17,7 +17,7 @@ from streamflow.log.errors import LogError, PeerUnreachableError, RequestTimedOu
 from streamflow.log.node.config import NodeConfig
 from streamflow.log.node.fetcher import Fetcher, Surroundings
 from streamflow.log.node.flusher import Flusher
-from streamflow.log.node.mending import mend
+from streamflow.log.node.mending import Mender
 from streamflow.log.node.replica import Replica
 from streamflow.log.protocol.errors import ErrorCode
 from streamflow.log.protocol.messages import alter_partition_request
@@ -33,7 +33,9 @@ from streamflow.log.replication.events import (
 log = structlog.get_logger("streamflow.log")
 
 LOOK_MS_MAX = 1_000
-"""How often lagging followers, doubtful ISRs and damaged logs are looked at, at least."""
+"""How often lagging followers and doubtful ISRs are looked at, at least."""
+MEND_MS = 200
+"""How often damaged logs are looked for."""
 PROPOSAL_TIMEOUT_MS = 10_000
 PROPOSAL_REST_MS = 200
 """After one that failed."""
@@ -52,6 +54,7 @@ class Replication:
         self._following: dict[Replica, Fetcher] = {}
         self._fetchers: dict[int, Fetcher] = {}
         self._proposals: Proposals = {}
+        self.mender = Mender(cluster, flusher, config)
         self._begun: list[Fetcher] = []
         self._wake_fetching = anyio.Event()
         self._wake_proposing = anyio.Event()
@@ -122,6 +125,7 @@ class Replication:
         """Until it is cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._look)
+            group.start_soon(self._mend)
             group.start_soon(self._ask_controller)
             group.start_soon(self._flush_promoted)
             while True:
@@ -149,9 +153,12 @@ class Replication:
             for replica in list(self._leading):
                 if replica.leads:
                     replica.step(TimePassed(), now_ms)
-            for replica in [*self._leading, *self._following]:
-                if replica.log.quarantined:
-                    await mend(replica, self._cluster, self._flusher, self._config)
+
+    async def _mend(self) -> None:
+        """By itself: whoever is asked for records may not answer for long."""
+        while True:
+            await anyio.sleep(MEND_MS / 1000)
+            await self.mender.look([r for r in (*self._leading, *self._following) if r.log.quarantined])
 
     def _propose(self, replica: Replica, proposal: ProposeIsr) -> None:
         self._proposals[replica] = proposal

@@ -48,6 +48,11 @@ def fenced(node: Node) -> int:
     return sum(broker.fenced for broker in metadata.image.brokers.values()) if metadata.active else 0
 
 
+def quarantined(node: Node) -> int:
+    """Ranges of offsets that can't be read here, and whose loss wasn't accepted."""
+    return sum(not q.accepted for replica in list(node.topics.replicas.values()) for q in replica.log.quarantined)
+
+
 def follower_lags(node: Node) -> dict[int, int]:
     """By broker, the records it lacks of what is led here, in the partition where it lacks most."""
     furthest: dict[int, int] = {}

@@ -233,6 +233,18 @@ ROWS: tuple[Row, ...] = (
         read=_follower_lags,
     ),
     Row(
+        name="streamflow_quarantined_ranges",
+        kind="gauge",
+        help="Ranges of offsets that can't be read here: damaged, and neither mended from another replica nor given up",
+        read=_one(lambda listener: cluster_figures.quarantined(listener.broker.node)),
+    ),
+    Row(
+        name="streamflow_mended_ranges",
+        kind="counter",
+        help="Damaged ranges of offsets that were fetched again from another replica",
+        read=_one(lambda listener: listener.broker.node.replication.mender.mended, suffix="_total"),
+    ),
+    Row(
         name="streamflow_throttled_copies",
         kind="gauge",
         labels=("side",),

@@ -53,12 +53,13 @@ class NodeDisk(SimulatedDisk):
         self.failed = self.sync_fails = False
 
     def rot(self, chance: Random) -> str | None:
-        """Flips a bit in a closed segment. Returns: which, if there is one."""
+        """Flips a bit in a closed segment, or its index. Returns: which, if there is one."""
         segments = sorted(p for p in self.content if p.endswith(".log") and self.content[p])
         closed = [p for p, q in pairwise(segments) if p.rpartition("/")[0] == q.rpartition("/")[0]]
         if not closed:
             return None
-        path = chance.choice(closed)
+        indexes = [index for p in closed if self.content.get(index := p.removesuffix("log") + "index")]
+        path = chance.choice(closed + indexes)
         self.content[path][chance.randrange(len(self.content[path]))] ^= 1 << chance.randrange(8)
         self.make_durable(path)
         return path

@@ -6,6 +6,8 @@ import anyio
 import pytest
 
 from streamflow.event import TopicPartition
+from streamflow.log.errors import CorruptBatchError
+from streamflow.log.node import reigns as r
 from streamflow.log.node.reigns import Reigns
 
 pytestmark = pytest.mark.anyio
@@ -18,11 +20,15 @@ def anyio_backend() -> str:
 
 
 class Coordinator:
-    def __init__(self) -> None:
+    def __init__(self, damaged: int = 0) -> None:
         self.told: list[str] = []
+        self.damaged = damaged
 
     async def take_over(self) -> None:
         self.told.append("take over")
+        if self.damaged:
+            self.damaged -= 1
+            raise CorruptBatchError("rotten")
 
     def resign(self) -> None:
         self.told.append("resign")
@@ -74,3 +80,29 @@ async def test_a_node_alone_is_told_nothing() -> None:
     reigns = Reigns({WHERE: Replica(1, leads=True)}, {WHERE: coordinator})  # type: ignore[dict-item]
     reigns.look()
     assert coordinator.told == []
+
+
+async def test_who_finds_damaged_records_tries_again_until_they_are_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(r, "RETRY_SECONDS", 0.001)
+    known: dict[TopicPartition, Any] = {WHERE: Replica(3, leads=True)}
+    coordinator = Coordinator(damaged=2)
+    reigns = Reigns(known, {WHERE: coordinator})
+    async with anyio.create_task_group() as group:
+        reigns.begin(group)
+        reigns.look()
+    assert coordinator.told == ["resign"] + 3 * ["take over"]
+
+
+async def test_who_leads_no_more_does_not_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(r, "RETRY_SECONDS", 0.001)
+    known: dict[TopicPartition, Any] = {WHERE: Replica(3, leads=True)}
+    coordinator = Coordinator(damaged=10**9)
+    reigns = Reigns(known, {WHERE: coordinator})
+    with anyio.fail_after(3):
+        async with anyio.create_task_group() as group:
+            reigns.begin(group)
+            reigns.look()
+            await anyio.wait_all_tasks_blocked()
+            known.clear()
+            reigns.look()
+    assert coordinator.told[-1] == "resign"
