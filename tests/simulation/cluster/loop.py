@@ -239,3 +239,6 @@ def _run(main: Callable[[SimulatedLoop], Coroutine[Any, Any, T]], shuffle: Rando
         loop._ready.clear()
         loop._scheduled.clear()
         loop.close()
+        # anyio knows tasks by weak references, but what it knows of one refers to it.
+        for task in [task for task in anyio_asyncio._task_states if task.get_loop() is loop]:
+            del anyio_asyncio._task_states[task]
