@@ -1,6 +1,6 @@
 """`make sim`: many seeds, and what they came to.
 
-    python -m tests.simulation.cluster [--seeds N | --minutes M] [--first SEED] [--nodes 1,3,5] [--processes 2]
+    python -m tests.simulation.cluster [--seeds N | --minutes M] [--first SEED] [--nodes 1,3,5] [--long]
 
 A seed that goes wrong is shrunk, and kept in build/simulation with its trace and history. Exit code 1 if any did.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -35,8 +37,8 @@ class Summary:
     frames: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    failed: list[tuple[int, int, list[str]]] = field(default_factory=list)
-    """Seed, nodes, and what was wrong."""
+    failed: list[tuple[Scenario, list[str]]] = field(default_factory=list)
+    """And what was wrong."""
 
     def add(self, outcome: Outcome) -> None:
         self.seeds += 1
@@ -45,7 +47,7 @@ class Summary:
         self.faults.update(outcome.faults)
         self.counts.update(outcome.counts)
         if outcome.violations:
-            self.failed.append((outcome.scenario.seed, outcome.scenario.nodes, outcome.violations))
+            self.failed.append((outcome.scenario, outcome.violations))
 
     def __str__(self) -> str:
         lines = [
@@ -59,15 +61,14 @@ class Summary:
         for kind in sorted({kind for kind, _ in self.counts}):
             lines.append(f"  {kind:<18}" + "  ".join(f"{o} {self.counts[kind, o]:,}" for o in ("ok", "fail", "info")))
         lines.append(f"seeds that went wrong  {len(self.failed)}")
-        for seed, nodes, violations in self.failed[:20]:
-            lines.append(f"  seed {seed}, {nodes} nodes: {violations[0][:300]}")
+        for scenario, violations in self.failed[:20]:
+            lines.append(f"  seed {scenario.seed}, {scenario.nodes} nodes: {violations[0][:300]}")
         return "\n".join(lines)
 
 
-def one(task: tuple[int, int]) -> Outcome:
+def one(scenario: Scenario) -> Outcome:
     """Without the history, which is made again when it is wanted."""
-    seed, nodes = task
-    outcome = run(Scenario.draw(seed, nodes))
+    outcome = run(scenario)
     outcome.history = []
     return outcome
 
@@ -89,22 +90,25 @@ def keep(outcome: Outcome) -> Path:
 def outcomes(given: argparse.Namespace) -> Iterator[Outcome]:
     """As they come."""
     nodes = [int(n) for n in given.nodes.split(",")]
-    tasks = ((seed, nodes[seed % len(nodes)]) for seed in count(given.first))
+    make = Scenario.draw if given.long else Scenario.brief
+    scenarios = (make(seed, nodes[seed % len(nodes)]) for seed in count(given.first))
     if given.minutes is None:
-        tasks = islice(tasks, given.seeds)  # type: ignore[assignment]
+        scenarios = islice(scenarios, given.seeds)  # type: ignore[assignment]
     until = None if given.minutes is None else time.monotonic() + given.minutes * 60
+    waiting = threading.Semaphore(4 * given.processes)
     with multiprocessing.get_context("fork").Pool(given.processes) as pool:
-        yield from pool.imap_unordered(one, _paced(tasks, until), chunksize=1)
+        for outcome in pool.imap_unordered(one, _paced(scenarios, until, waiting)):
+            waiting.release()
+            yield outcome
 
 
-def _paced(tasks: Iterator[tuple[int, int]], until: float | None) -> Iterator[tuple[int, int]]:
-    for n, task in enumerate(tasks):
-        if until is not None:
-            if time.monotonic() > until:
-                return
-            if n > 8:
-                time.sleep(0.02)  # The pool takes tasks as fast as they are given.
-        yield task
+def _paced(scenarios: Iterator[Scenario], until: float | None, waiting: threading.Semaphore) -> Iterator[Scenario]:
+    """The pool takes them as fast as they are given."""
+    for scenario in scenarios:
+        waiting.acquire()
+        if until is not None and time.monotonic() > until:
+            return
+        yield scenario
 
 
 def main() -> int:
@@ -112,8 +116,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--minutes", type=float, default=None)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--nodes", default="1")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--nodes", default="3,5")
+    parser.add_argument("--long", action="store_true", help="12 s of work for eleven clients, not 4 s for a few")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
     summary, began = Summary(), time.monotonic()
     for outcome in outcomes(given):
@@ -125,8 +130,8 @@ def main() -> int:
             )
     print(summary)
     print(f"took                {time.monotonic() - began:.0f} s")
-    for seed, nodes, _ in summary.failed[:SHRUNK_MAX]:
-        least = shrink(Scenario.draw(seed, nodes))
+    for scenario, _ in summary.failed[:SHRUNK_MAX]:
+        seed, nodes, least = scenario.seed, scenario.nodes, shrink(scenario)
         print(f"seed {seed}, {nodes} nodes, comes down to {', '.join(least.scenario.clients)}, and")
         print("".join(f"  {fault}\n" for fault in least.scenario.faults), end="")
         print("".join(f"  {violation[:600]}\n" for violation in least.violations[:5]), end="")

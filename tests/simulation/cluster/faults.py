@@ -61,6 +61,24 @@ def draw(chance: Random, nodes: int, seconds: float) -> list[Fault]:
     return sorted(found, key=lambda fault: fault.at)
 
 
+def draw_few(chance: Random, nodes: int, seconds: float) -> list[Fault]:
+    """For a short run: most mistakes take one fault or two at the wrong time, and some take four."""
+    kinds = ALONE + (TOGETHER if nodes > 1 else ())
+    return sorted(
+        (
+            Fault(
+                0.2 + chance.random() * (seconds - 0.4),
+                chance.choice(kinds),
+                chance.randint(1, nodes),
+                chance.choice((0.2, 1.0, 3.0)) * (0.5 + chance.random()),
+                chance.random(),
+            )
+            for _ in range(chance.randint(1, 4))
+        ),
+        key=lambda fault: fault.at,
+    )
+
+
 class Nemesis:
     """Does them, and mends each when its time is over."""
 
